@@ -1,0 +1,58 @@
+"""Metadata and dependencies of tfgen-zoo; pyproject.toml has the settings of tools."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="tfgen-zoo",
+    version="0.1.0",
+    description=(
+        "A zoo of deep generative models: TensorFlow Probability wrapped into Keras 3"
+    ),
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="The tfgen-zoo authors",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    packages=find_packages(
+        include=["tfgen", "tfgen.*", "zoo", "zoo.*", "export", "export.*"]
+    ),
+    python_requires=">=3.10",
+    # BUILD.md says why each bound stands where it does.
+    install_requires=[
+        "absl-py>=2.1",
+        "keras>=3.12.1,<4",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "pandas>=2.1",
+        "pyarrow>=14.0.1",
+        "scikit-learn>=1.4",
+        "tensorflow>=2.18,<2.22",
+        "tensorflow-datasets>=4.9.6",
+        # The extra brings tf_keras, which TFP imports; nothing here does.
+        "tensorflow-probability[tf]>=0.25,<0.26",
+    ],
+    extras_require={
+        "test": [
+            "codespell>=2.4,<2.5",
+            "hypothesis>=6.100",
+            # Another minor version of mypy or ruff finds other faults.
+            "mypy>=2.4,<2.5",
+            "pytest>=8.2",
+            "ruff>=0.17,<0.18",
+            "scipy>=1.11",
+        ],
+    },
+)

@@ -1,0 +1,206 @@
+"""Networks: who sees whom in MADE, and answers worked out by hand."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgen.networks import MADE, MLP, Normalize, OneHot
+
+
+class Case(NamedTuple):
+    """A MADE: its sizes."""
+
+    features: int
+    num_parameters: int
+    hidden_units: tuple[int, ...]
+    context_features: int = 0
+
+
+MADES = {
+    "one feature": Case(1, 2, (4,)),
+    "one feature, context": Case(1, 2, (4,), 3),
+    "two features": Case(2, 1, (5,)),
+    "three features": Case(3, 2, (8, 8)),
+    "three features, context": Case(3, 2, (8, 6), 2),
+    "one hidden unit": Case(3, 1, (1,)),
+    "hidden smaller than features": Case(5, 3, (3, 4)),
+    "hidden smaller than features, context": Case(5, 3, (3, 4), 2),
+    "layers that grow and shrink": Case(4, 2, (16, 5, 11)),
+    "many features": Case(43, 2, (64, 50)),
+    "many features, context": Case(43, 2, (20, 64), 4),
+}
+
+
+@pytest.fixture(params=MADES)
+def case(request):
+    return MADES[request.param]
+
+
+def make(case, perturb):
+    """The network with random weights, and inputs for it, context among them."""
+    network = MADE(
+        case.features,
+        case.num_parameters,
+        case.hidden_units,
+        context_features=case.context_features,
+        activation="softplus",
+        dtype="float64",
+    )
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.standard_normal([2, case.features]))
+    context = tf.constant(rng.standard_normal([2, case.context_features]))
+    return perturb(network), x, context if case.context_features else None
+
+
+def depends(network, x, context, on):
+    """Whether each coordinate's parameters depend on each element of `on`: `[D, n]`."""
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(on)
+        outputs = tf.unstack(network(x, context), axis=1)
+    # The softplus has a slope everywhere: no dependency hides.
+    gradients = [tape.gradient(output, on) for output in outputs]
+    none = np.zeros(on.shape[-1])
+    return np.array(
+        [none if g is None else np.abs(g).sum(axis=0) for g in gradients]
+    ).astype(bool)
+
+
+def test_made_is_autoregressive(case, perturb):
+    network, x, context = make(case, perturb)
+    assert network(x, context).shape == (2, case.features, case.num_parameters)
+    actual = depends(network, x, context, on=x)
+    earlier = np.tri(case.features, k=-1, dtype=bool)
+    assert not np.any(actual & ~earlier)
+    if min(case.hidden_units) >= case.features:
+        np.testing.assert_array_equal(actual, earlier)
+    else:
+        # Fewer units than degrees: some are missing, but not the first input.
+        assert np.all(actual[-1, 0])
+
+
+@pytest.mark.parametrize("name", [n for n in MADES if "context" in n])
+def test_every_coordinate_depends_on_the_context(name, perturb):
+    network, x, context = make(MADES[name], perturb)
+    assert np.all(depends(network, x, context, on=context))
+
+
+def test_degrees_are_sorted_and_masks_block_triangular(case, perturb):
+    network, _, _ = make(case, perturb)
+    inputs, *hidden, outputs = network.degrees()
+    np.testing.assert_array_equal(inputs, np.arange(1, case.features + 1))
+    np.testing.assert_array_equal(outputs, np.repeat(inputs, case.num_parameters))
+    for degrees, width in zip(hidden, case.hidden_units, strict=True):
+        assert len(degrees) == width
+        assert np.all(np.diff(degrees) >= 0)
+        # As evenly as the sizes allow.
+        counts = np.unique(degrees, return_counts=True)[1]
+        assert np.ptp(counts) <= 1
+        # A unit of the degree of the last input would see what nothing may use.
+        assert degrees[-1] < max(case.features, 2)
+    for mask in network.masks():
+        # Once a unit sees an input, so do all the units after it.
+        assert np.all(np.diff(mask, axis=1) >= 0)
+        # A unit sees a prefix of its inputs.
+        assert np.all(np.diff(mask, axis=0) <= 0)
+
+
+def test_made_is_one_product_a_layer(perturb, monkeypatch):
+    case = MADES["three features"]
+    network, x, _ = make(case, perturb)
+    products = []
+    matmul = tf.linalg.matmul
+    monkeypatch.setattr(
+        tf.linalg, "matmul", lambda a, b: products.append(b.shape) or matmul(a, b)
+    )
+    network(x)
+    assert products == [(3, 8), (8, 8), (8, 6)]
+
+
+def test_made_agrees_with_masked_products(perturb):
+    network, x, context = make(MADES["three features, context"], perturb)
+    kernels = [layer.kernel.numpy() for layer in (*network._hidden, network._output)]
+    biases = [layer.bias.numpy() for layer in (*network._hidden, network._output)]
+    h = x.numpy()
+    for index, mask in enumerate(network.masks()):
+        h = h @ (kernels[index] * mask) + biases[index]
+        if index < 2:
+            h += context.numpy() @ network._context[index].kernel.numpy()
+            h = np.logaddexp(0.0, h)
+    np.testing.assert_allclose(network(x, context), h.reshape([2, 3, 2]), rtol=1e-9)
+
+
+def test_made_takes_any_batch_axes(perturb):
+    network, x, context = make(MADES["three features, context"], perturb)
+    rows = tf.reshape(x, [1, 2, 1, 3])
+    outputs = network(rows, tf.reshape(context, [1, 2, 1, 2]))
+    np.testing.assert_allclose(
+        tf.reshape(outputs, [2, 3, 2]), network(x, context), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", ["three features", "three features, context"])
+def test_made_refuses_the_wrong_context(name, perturb):
+    case = MADES[name]
+    network, x, context = make(case, perturb)
+    wrong = tf.zeros([2, 3]) if context is None else None
+    message = f"made for {case.context_features} context features"
+    with pytest.raises(ValueError, match=message):
+        network(x, wrong)
+
+
+def test_made_refuses_to_have_no_hidden_layer():
+    with pytest.raises(ValueError, match=r"hidden_units=\[\]"):
+        MADE(3, 2, [])
+
+
+def test_made_starts_at_zero():
+    outputs = MADE(3, 2, [8], context_features=1)(tf.ones([2, 3]), tf.ones([2, 1]))
+    np.testing.assert_array_equal(outputs, np.zeros([2, 3, 2]))
+
+
+@pytest.mark.parametrize("hidden_units", [[], [4], [4, 5]])
+def test_mlp_agrees_with_numpy(hidden_units, perturb):
+    network = perturb(MLP(3, hidden_units, 2, activation="relu", dtype="float64"))
+    x = np.random.default_rng(0).standard_normal([7, 3])
+    kernels, biases = network.trainable_weights[::2], network.trainable_weights[1::2]
+    h = x
+    for index, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
+        h = h @ kernel.numpy() + bias.numpy()
+        if index < len(hidden_units):
+            h = np.maximum(h, 0.0)
+    np.testing.assert_allclose(network(tf.constant(x)), h, rtol=1e-9)
+
+
+@pytest.mark.parametrize("zero_init", [True, False])
+def test_mlp_starts_at_zero_if_told_so(zero_init):
+    outputs = MLP(3, [4], 2, zero_init=zero_init)(tf.ones([5, 3]))
+    assert np.all(outputs == 0) == zero_init
+
+
+def test_weights_are_made_in_constructors():
+    assert len(MLP(3, [4], 2).trainable_weights) == 4
+    assert len(MADE(3, 2, [4, 4]).trainable_weights) == 6
+    assert len(MADE(3, 2, [4, 4], context_features=1).trainable_weights) == 8
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.float32])
+def test_labels_out_of_range_are_no_class(dtype):
+    labels = tf.constant([0, 2, -1, 3, 1], dtype)
+    expected = [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
+    vectors = OneHot(3)(labels)
+    assert vectors.dtype == tf.float32
+    np.testing.assert_array_equal(vectors, expected)
+
+
+def test_normalize_gives_mean_zero_and_variance_one():
+    # A large mean would swamp the small spread in single precision.
+    data = np.random.default_rng(0).normal([1000.0, 0.0], [0.5, 3.0], [400, 2])
+    data = data.astype(np.float32)
+    layer = Normalize(2)
+    np.testing.assert_array_equal(layer(tf.constant(data)), data)
+    layer.adapt(tf.constant(data))
+    expected = (data - data.mean(0, dtype=float)) / data.std(0, dtype=float)
+    np.testing.assert_allclose(layer(tf.constant(data)), expected, atol=1e-3)
+    assert layer.trainable_weights == []

@@ -1,0 +1,530 @@
+"""The data sets keep their promises: shapes, splits, densities, ways out."""
+
+import dataclasses
+import functools
+import io
+import json
+import os
+import socket
+import urllib.request
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from zoo import data, registry
+from zoo.datasets import protein
+
+ROOT = os.environ.get("TFGEN_DATA_DIR")
+DATA_DIRS = {
+    "mnist": "tfds",
+    "fashion_mnist": "tfds",
+    "binarized_mnist": "tfds",
+    "protein": "npz",
+}
+TOYS = (
+    "checkerboard",
+    "eight_gaussians",
+    "gaussian_mixture",
+    "pinwheel",
+    "rings",
+    "two_moons",
+)
+ROWS = {
+    "breast_cancer": (457, 56, 56),
+    "digits": (1439, 179, 179),
+    "wine": (144, 17, 17),
+    "protein": (36584, 4573, 4573),
+    **dict.fromkeys(TOYS, (50000, 10000, 10000)),
+    **dict.fromkeys(
+        ("mnist", "fashion_mnist", "binarized_mnist"), (50000, 10000, 10000)
+    ),
+}
+needs_data = pytest.mark.skipif(
+    ROOT is None, reason="TFGEN_DATA_DIR names no directory with tfds/ and npz/"
+)
+
+
+@functools.cache
+def _load(name):
+    if name not in DATA_DIRS:
+        return data.load(name)
+    if ROOT is None:
+        pytest.skip("TFGEN_DATA_DIR names no directory with tfds/ and npz/")
+    return data.load(name, data_dir=os.path.join(ROOT, DATA_DIRS[name]))
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("tests use no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+# It is read like mnist, and reading takes seconds.
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "fashion_mnist" else [])
+    for name in registry.names("datasets")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name):
+    dataset = _load(name)
+    spec = dataset.spec
+    assert spec.name == name
+    assert spec.num_train == len(dataset.train)
+    assert data.DataSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert len(spec.columns) in (0, spec.num_features)
+    for split in dataset.splits.values():
+        assert split.x.flags.c_contiguous
+        if spec.levels is not None:
+            assert split.x.min() == 0
+            assert split.x.max() == spec.levels - 1
+        if spec.context is not None and spec.context.num_classes is not None:
+            assert set(split.context) == set(range(spec.context.num_classes))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] in ROWS])
+def test_splits_have_the_sizes_of_the_docstrings(name):
+    assert tuple(map(len, _load(name).splits.values())) == ROWS[name]
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "two_moons"])
+def test_built_in_data_do_not_depend_on_the_seed(name):
+    assert (
+        data.load(name, seed=0).fingerprint() == data.load(name, seed=1).fingerprint()
+    )
+
+
+def test_digits_never_change():
+    # Reported numbers are for these splits.
+    fingerprint = data.load("digits").fingerprint()
+    assert fingerprint == (
+        "44478b7ad051e53654e94809430124f189dd56ed481293c7cd54ec34315b1cbe"
+    )
+
+
+def test_splits_share_no_rows():
+    dataset = data.load("digits")
+    rows = np.concatenate([s.x for s in dataset.splits.values()]).reshape(-1, 64)
+    assert len(np.unique(rows, axis=0)) == len(rows) == 1797
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_density_integrates_to_one_and_is_that_of_the_samples(name):
+    dataset = data.load(name)
+    # 28 x 28 cells of side 0.5 on [-7, 7]^2, each integrated on 12 x 12 points.
+    side = 28 * 12
+    step = 14 / side
+    axis = -7 + step * (np.arange(side) + 0.5)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    mass = step**2 * np.exp(dataset.log_prob(points))
+    assert mass.sum() == pytest.approx(1.0, abs=1e-6)
+    expected = mass.reshape(28, 12, 28, 12).sum(axis=(1, 3)).ravel()
+    for x in (dataset.sample(100_000, 1), dataset.train.x):
+        assert x.dtype == np.float32
+        edges = np.linspace(-7, 7, 29)
+        counts = np.histogram2d(*x.T.astype(np.float64), bins=[edges, edges])[0].ravel()
+        many = expected * len(x) > 5
+        observed = np.append(counts[many], len(x) - counts[many].sum())
+        wanted = len(x) * np.append(expected[many], 1 - expected[many].sum())
+        few = wanted < 1e-6
+        assert observed[few].sum() == 0
+        chi = ((observed - wanted)[~few] ** 2 / wanted[~few]).sum()
+        assert stats.chi2.sf(chi, (~few).sum() - 1) > 1e-4
+
+
+def test_log_prob_of_a_gaussian_mixture_equals_scipy():
+    from zoo.datasets import gaussian_mixture as toy
+
+    x = data.load("gaussian_mixture").test.x[:100]
+    components = [
+        stats.multivariate_normal(loc, scale @ scale.T)
+        for loc, scale in zip(toy._LOCS, toy._SCALES, strict=True)
+    ]
+    expected = np.log(
+        sum(w * c.pdf(x) for w, c in zip(toy._WEIGHTS, components, strict=True))
+    )
+    dataset = data.load("gaussian_mixture")
+    np.testing.assert_allclose(dataset.log_prob(x), expected, rtol=1e-10)
+
+
+def test_two_moons_quadrature_has_converged(monkeypatch):
+    from zoo.datasets import two_moons
+
+    x = data.load("two_moons").test.x[:1000]
+    before = two_moons._log_prob(x)
+    monkeypatch.setattr(two_moons, "_NODES", 1000)
+    np.testing.assert_allclose(two_moons._log_prob(x), before, rtol=1e-8)
+
+
+def test_checkerboard_never_draws_a_point_of_no_density():
+    dataset = data.load("checkerboard")
+    assert np.isfinite(dataset.log_prob(dataset.train.x)).all()
+    edge = np.array([[-2.0, -3.0], [4.0, 3.0], [-4.1, -4.1], [-4.0, -4.0]])
+    assert np.isfinite(dataset.log_prob(edge)).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_fresh_points_repeat_by_seed_and_are_fresh(name):
+    dataset = data.load(name)
+    x = dataset.sample(1000, 0)
+    np.testing.assert_array_equal(x, dataset.sample(1000, 0))
+    assert not (x == dataset.sample(1000, 1)).all(axis=1).any()
+    for split in dataset.splits.values():
+        assert not (x == split.x[:1000]).all(axis=1).any()
+
+
+def test_split_rows_is_a_partition_that_keeps_rows_with_their_context():
+    x = np.arange(103)[:, None]
+    splits = data.split_rows(x, 2 * x, seed=3)
+    assert [len(s) for s in splits] == [83, 10, 10]
+    assert sorted(np.concatenate([s.x for s in splits])[:, 0]) == list(range(103))
+    assert all((s.context == 2 * s.x).all() for s in splits)
+    other = data.split_rows(x, None, seed=4)
+    assert other[0].context is None
+    assert (other[0].x != splits[0].x).any()
+
+
+def test_split_rows_needs_a_row_for_each_split():
+    assert [len(s) for s in data.split_rows(np.zeros(10), None, seed=0)] == [8, 1, 1]
+    with pytest.raises(ValueError, match="at least 10 rows; received 9"):
+        data.split_rows(np.zeros(9), None, seed=0)
+
+
+def test_fingerprint_sees_every_byte():
+    dataset = data.load("wine")
+    seen = {dataset.fingerprint(), data.load("wine").fingerprint()}
+    assert len(seen) == 1
+    for split in ("train", "validation", "test"):
+        for key in ("x", "context"):
+            array = getattr(getattr(dataset, split), key).copy()
+            array.reshape(-1)[-1] += 1
+            changed = dataclasses.replace(getattr(dataset, split), **{key: array})
+            seen.add(dataclasses.replace(dataset, **{split: changed}).fingerprint())
+    swapped = {"validation": dataset.test, "test": dataset.validation}
+    seen.add(dataclasses.replace(dataset, **swapped).fingerprint())
+    assert len(seen) == 8
+
+
+def test_without_context_leaves_the_examples():
+    dataset = data.load("wine").without_context()
+    assert dataset.spec.context is None
+    assert dataset.train.context is None
+    np.testing.assert_array_equal(dataset.test.x, data.load("wine").test.x)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dtype": "float64"}, "either 'float32' or 'uint8'; received dtype='float64'"),
+        ({"dtype": "uint8"}, "received dtype='uint8', levels=None"),
+        ({"levels": 4}, "received dtype='float32', levels=4"),
+        ({"steps": (1.0,)}, "steps has one number for each feature; received 1"),
+        ({"offsets": (1.0,)}, "offsets has one number for each feature; received 1"),
+    ],
+)
+def test_a_spec_is_checked(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.DataSpec(
+            **{"name": "a", "event_shape": (2,), "dtype": "float32", **arguments}
+        )
+
+
+def _spoilt(x, context, row):
+    dataset = data.load("wine")
+    split = data.Split(
+        dataset.test.x.copy() if x is None else x,
+        dataset.test.context.copy() if context is None else context,
+    )
+    split.x[row:, 0] = np.nan
+    return dataclasses.replace(dataset, test=split)
+
+
+_NUMBERS, _LABELS = np.ones((17, 13), np.float32), np.zeros(17, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("x", "context", "row", "message"),
+    [
+        (None, None, 3, "received NaN or infinity in row 4 of the test split of wine"),
+        (_NUMBERS[:0], _LABELS[:0], 20, "received none in the test split of wine"),
+        (_NUMBERS[:, :5], None, 20, r"shape \(13,\) .* received \(5,\)"),
+        (_NUMBERS.astype(float), None, 20, "float32; received .* float64"),
+        (None, _LABELS[:5], 20, "received 5 for 17 rows"),
+        (None, _LABELS + 3, 20, "from 0 to 2; received 3 to 3"),
+        (None, _LABELS - 1, 20, "from 0 to 2; received -1 to -1"),
+        (None, _LABELS.astype(np.int64), 20, "the context of the test split"),
+    ],
+)
+def test_load_checks_every_source(monkeypatch, x, context, row, message):
+    dataset = _spoilt(x, context, row)
+    module = registry.find("datasets", "wine")
+    monkeypatch.setattr(module, "load", lambda **_: dataset)
+    with pytest.raises(ValueError, match=message):
+        data.load("wine")
+
+
+def test_load_checks_levels_and_that_contexts_are_there(monkeypatch):
+    dataset = data.load("digits")
+    module = registry.find("datasets", "digits")
+    few = dataclasses.replace(
+        dataset, spec=dataclasses.replace(dataset.spec, levels=16)
+    )
+    monkeypatch.setattr(module, "load", lambda **_: few)
+    with pytest.raises(ValueError, match="levels=16 end at 15; received 16"):
+        data.load("digits")
+    lost = dataclasses.replace(dataset, validation=data.Split(dataset.validation.x))
+    monkeypatch.setattr(module, "load", lambda **_: lost)
+    with pytest.raises(ValueError, match="another in the validation split"):
+        data.load("digits")
+
+
+@pytest.mark.parametrize("option", ["context", "drop", "dequantize"])
+@pytest.mark.parametrize("name", ["digits", "tfds:mnist"])
+def test_options_for_files_are_refused_elsewhere(name, option):
+    with pytest.raises(ValueError, match=f"--{option} is for your own .*={name}"):
+        data.load(name, **{option: ["a"]})
+
+
+# Protein: one data set from either of two files.
+
+
+def _protein_files(folder):
+    """45,730 made-up rows in the form of CASP.csv, and shuffled as the collection."""
+    rng = np.random.default_rng(0)
+    raw = np.round(rng.gamma(2.0, 1000.0, (45_730, 10)), 2)
+    raw[:, 8] = rng.integers(0, 351, 45_730)
+    raw[:, 0] = np.round(rng.uniform(0, 21, 45_730), 3)
+    (folder / "csv").mkdir()
+    header = "RMSD,F1,F2,F3,F4,F5,F6,F7,F8,F9"
+    np.savetxt(
+        folder / "csv" / "CASP.csv", raw, "%.3f", ",", header=header, comments=""
+    )
+    x = np.concatenate([raw[:, 1:], np.log1p(raw[:, :1])], axis=1)
+    x -= x.mean(axis=0)
+    digits = np.array([float(f"{v:.5g}") for v in rng.permutation(x).ravel()])
+    (folder / "npz").mkdir()
+    np.savez(
+        folder / "npz" / "uci_small.npz", protein=digits.reshape(x.shape).astype("f4")
+    )
+
+
+def test_protein_is_the_same_from_both_files(tmp_path):
+    _protein_files(tmp_path)
+    one = data.load("protein", data_dir=str(tmp_path / "csv"))
+    two = data.load("protein", data_dir=str(tmp_path / "npz"))
+    assert one.spec == two.spec
+    for name, split in one.splits.items():
+        np.testing.assert_allclose(split.x, two.splits[name].x, rtol=1e-4, atol=1e-9)
+
+
+@needs_data
+def test_protein_is_what_its_docstring_says():
+    dataset = _load("protein")
+    x = np.concatenate([split.x for split in dataset.splits.values()])
+    assert len(x) - len(np.unique(x, axis=0)) == 1712
+    count = x[:, dataset.spec.columns.index("F8")]
+    assert (count.min(), count.max()) == (0, 350)
+    assert (count == np.round(count)).all()
+    assert dataset.spec.steps == (0.0,) * 7 + (1.0, 0.0, 0.0)
+    np.testing.assert_allclose(np.delete(x, 7, axis=1).std(axis=0)[-1], 0.7, atol=0.2)
+
+
+def test_protein_names_the_way_out(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="CASP.csv or uci_small.npz in --data"):
+        data.load("protein", data_dir=str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no network.*with --data_dir"):
+        data.load("protein")
+    assert not list((tmp_path / "tfgen-zoo").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"<html>gone</html>", "received the header '<html>gone</html>'"),
+        (b"RMSD,F1,F2,F3,F4,F5,F6,F7,F8,F9\n" + b"1,2,3,4,5,6,7,8,9,0\n" * 7, "7 rows"),
+        (b"RMSD,F1,F2,F3,F4,F5,F6,F7,F8,F9\n1,2,x,4,5,6,7,8,9,0\n", "'x'"),
+    ],
+)
+def test_a_wrong_download_is_not_kept(tmp_path, monkeypatch, answer, message):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(answer))
+    with pytest.raises(ValueError, match=message):
+        data.load("protein")
+    assert not list((tmp_path / "tfgen-zoo").iterdir())
+
+
+def test_a_good_download_is_kept(tmp_path, monkeypatch):
+    _protein_files(tmp_path)
+    answer = (tmp_path / "csv" / "CASP.csv").read_bytes()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(answer))
+    first = data.load("protein")
+    assert [f.name for f in (tmp_path / "tfgen-zoo").iterdir()] == ["CASP.csv"]
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert data.load("protein").fingerprint() == first.fingerprint()
+
+
+def test_a_slow_download_ends(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(protein, "_SECONDS", -1)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(b"x"))
+    with pytest.raises(FileNotFoundError, match="not done in -1 s.*--data_dir"):
+        data.load("protein")
+
+
+# TensorFlow Datasets.
+
+
+@needs_data
+@pytest.mark.slow
+def test_any_prepared_set_can_be_named():
+    dataset = data.load("tfds:mnist:3.0.1", data_dir=f"{ROOT}/tfds")
+    assert [len(s) for s in dataset.splits.values()] == [54_000, 6_000, 10_000]
+    own = _load("mnist")
+    np.testing.assert_array_equal(dataset.test.x, own.test.x)
+    np.testing.assert_array_equal(dataset.test.context, own.test.context)
+
+
+@needs_data
+def test_a_set_with_nothing_to_model_names_its_features():
+    message = r"received tfds:spoken_digit with .*audio Audio\(None,\).*save what you"
+    with pytest.raises(ValueError, match=message):
+        data.load("tfds:spoken_digit", data_dir=f"{ROOT}/tfds")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nosuchset", "received 'tfds:nosuchset' .*catalog"),
+        ("mnist:9.9.9", "only: 3.0.1"),
+        ("huggingface:mnist", "NAME, NAME/CONFIG or NAME:VERSION; received"),
+        ("", "NAME, NAME/CONFIG or NAME:VERSION; received"),
+    ],
+)
+def test_unknown_names_of_tfds(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(f"tfds:{name}", data_dir=str(tmp_path))
+
+
+def test_a_set_that_is_not_there_names_the_way_out(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
+
+    seen = []
+
+    def fail(self, download_config):
+        seen.append((download_config.try_download_gcs, downloader.MAX_RETRIES))
+        raise ConnectionError("no route\nmany\nlines")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    before = downloader.MAX_RETRIES
+    message = f"in {tmp_path}.*(ConnectionError: no route).*--data_dir."
+    with pytest.raises(FileNotFoundError, match=message):
+        data.load("mnist", data_dir=str(tmp_path))
+    assert seen == [(False, 2)]
+    assert downloader.MAX_RETRIES == before
+
+
+def _store(folder, name, features, **splits):
+    """Writes a small set as TFDS would, so that it can be read back."""
+    # TFDS imports this to write, and does not depend on it.
+    pytest.importorskip("importlib_resources")
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name,
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={
+            key: tf.data.Dataset.from_tensor_slices(rows)
+            for key, rows in splits.items()
+        },
+        data_dir=str(folder),
+    )
+    return data.load(f"tfds:{name}", data_dir=str(folder))
+
+
+def test_a_set_with_a_train_split_alone_is_split(tmp_path):
+    import tensorflow_datasets as tfds
+
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    dataset = _store(
+        tmp_path,
+        "points",
+        {
+            "point": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+            "kind": tfds.features.ClassLabel(num_classes=5),
+        },
+        train={"point": x, "kind": np.arange(50) % 5},
+    )
+    assert [len(split) for split in dataset.splits.values()] == [40, 5, 5]
+    assert dataset.spec.dtype == "float32"
+    assert dataset.spec.event_shape == (3,)
+    assert dataset.spec.context.num_classes == 5
+    assert dataset.spec.context.columns == ("kind",)
+    context = np.concatenate([split.context for split in dataset.splits.values()])
+    drawn = np.concatenate([split.x for split in dataset.splits.values()])
+    order, place = np.argsort(x[:, 0]), np.argsort(drawn[:, 0])
+    np.testing.assert_array_equal(drawn[place], x[order])
+    np.testing.assert_array_equal(context[place], order % 5)
+
+
+def test_a_set_keeps_its_validation_split_and_colours(tmp_path):
+    import tensorflow_datasets as tfds
+
+    x = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 3)).astype(np.uint8)
+    dataset = _store(
+        tmp_path,
+        "photos",
+        {"image": tfds.features.Image(shape=(4, 5, 3))},
+        train={"image": x},
+        validation={"image": x[:7]},
+    )
+    assert [len(split) for split in dataset.splits.values()] == [27, 7, 3]
+    assert dataset.spec.event_shape == (4, 5, 3)
+    assert dataset.spec.levels == 256
+    assert dataset.spec.context is None
+    assert {row.tobytes() for row in dataset.validation.x} == {
+        row.tobytes() for row in x[:7]
+    }
+
+
+def test_hidden_labels_are_no_context(tmp_path):
+    import tensorflow_datasets as tfds
+
+    x = np.zeros((20, 2), np.float32)
+    dataset = _store(
+        tmp_path,
+        "secret",
+        {
+            "point": tfds.features.Tensor(shape=(2,), dtype=np.float32),
+            "label": tfds.features.ClassLabel(num_classes=2),
+        },
+        train={"point": x, "label": np.arange(20) % 2},
+        test={"point": x[:4], "label": np.full(4, -1)},
+    )
+    assert [len(split) for split in dataset.splits.values()] == [18, 2, 4]
+    assert dataset.spec.context is None
+
+
+def test_two_images_are_one_too_many(tmp_path):
+    import tensorflow_datasets as tfds
+
+    x = np.zeros((4, 2, 2, 1), np.uint8)
+    image = tfds.features.Image(shape=(2, 2, 1))
+    with pytest.raises(ValueError, match=r"left Image\(2, 2, 1\), right Image"):
+        _store(
+            tmp_path,
+            "pairs",
+            {"left": image, "right": image},
+            train={"left": x, "right": x},
+        )

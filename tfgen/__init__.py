@@ -1,0 +1,29 @@
+"""Deep generative models: TensorFlow Probability's maths in Keras 3 models."""
+
+from tfgen import bijectors, distributions, flows, metrics, networks, random
+from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
+from tfgen.builders import maf, nice, nsf, realnvp
+from tfgen.models import DensityModel, Dequantized
+from tfgen.objectives import MaximumLikelihood, Objective
+from tfgen.serialization import Serializable
+
+__all__ = [
+    "BijectorLayer",
+    "DensityModel",
+    "Dequantized",
+    "DistributionLayer",
+    "GenerativeModel",
+    "MaximumLikelihood",
+    "Objective",
+    "Serializable",
+    "bijectors",
+    "distributions",
+    "flows",
+    "maf",
+    "metrics",
+    "networks",
+    "nice",
+    "nsf",
+    "random",
+    "realnvp",
+]

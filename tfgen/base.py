@@ -1,0 +1,274 @@
+"""The three kinds of parts: bijector layers, distribution layers, generative models.
+
+Keras owns the weights; TensorFlow Probability (TFP) owns the maths. A layer holds the
+weights and builds a TFP object from them each time it is asked; the object itself holds
+no variable. Conditioning is an argument: `context`, a tensor or a dict of tensors.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from tfgen import random
+from tfgen.metrics.first_non_finite import FirstNonFinite
+from tfgen.objectives import MaximumLikelihood, Objective
+from tfgen.serialization import Serializable
+
+Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
+ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
+
+# How many rows `adapt` looks at: enough for means and scales, and they fit in memory.
+ADAPT_ROWS = 50_000
+
+
+class BijectorLayer(Serializable, keras.layers.Layer):
+    """A Keras layer that builds a TFP bijector from its weights, and from a context.
+
+    `forward` maps noise to data and `inverse` data to noise, in every layer. Layers
+    that prepare data are named by what they do to data: `Logit.inverse` is the logit.
+
+    Args:
+        event_shape: Shape of one example on the data side, without the batch.
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+    """
+
+    def __init__(self, event_shape: Sequence[int], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.event_shape = tuple(event_shape)
+        # Weights are made in constructors, so there is nothing left to build.
+        self.built = True
+
+    @property
+    def noise_event_shape(self) -> tuple[int, ...]:
+        """Shape of one example on the noise side."""
+        return self.event_shape
+
+    def bijector(self, context: Context = None) -> tfb.Bijector:
+        """The bijector of the current weights, noise to data."""
+        raise NotImplementedError
+
+    def adapt(self, x: tf.Tensor) -> None:
+        """Starts the layer from data `[rows, *event_shape]`; most layers ignore it."""
+
+    def call(self, z: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """Data `[batch, *event_shape]` from noise `[batch, *noise_event_shape]`."""
+        return self.bijector(context).forward(z)
+
+
+class DistributionLayer(Serializable, keras.layers.Layer):
+    """A Keras layer that builds a TFP distribution, `p(x)` or `p(x | context)`.
+
+    The distribution is built afresh on every call from the current weights and holds no
+    variable of its own. Samples are drawn here and not by the distribution, as a pure
+    function of row seeds (see `tfgen.random`).
+
+    Args:
+        event_shape: Shape of one example, without the batch.
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+    """
+
+    def __init__(self, event_shape: Sequence[int], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.event_shape = tuple(event_shape)
+        self.built = True
+
+    def distribution(self, context: Context = None) -> tfd.Distribution:
+        """The distribution: batch shape `[batch]` given a context, else `[]`."""
+        raise NotImplementedError
+
+    def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """One draw a row, `[batch, *event_shape]`, from int32 `seeds` `[batch]`."""
+        raise NotImplementedError
+
+    def sample_and_log_prob(
+        self, seeds: tf.Tensor, context: Context = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws as `sample` gives them, and their log-densities `[batch]` in nats."""
+        x = self.sample(seeds, context)
+        return x, self.distribution(context).log_prob(x)
+
+    def adapt(self, x: tf.Tensor, context: Context = None) -> None:
+        """Starts the layer from data `[rows, *event_shape]`; most layers ignore it."""
+
+    def call(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """Log-density of each row of `x`, `[batch]` in nats."""
+        return self.distribution(context).log_prob(x)
+
+
+class GenerativeModel(Serializable, keras.Model):
+    """A Keras model of data: terms to report, an objective to optimise, samples.
+
+    Calling the model gives its terms, a dict of per-example tensors `[batch]` in nats.
+    No row's terms depend on other rows. The first name in `term_names` is the model's
+    answer: an exact log-density, a bound or an estimate of it, as `kind` says. What is
+    optimised is the objective; what is reported are the terms.
+
+    Inputs are a tensor `x` or a dict: `x`, `context` for conditional models, and
+    `seed`, int32 `[batch]`, for the noise of each row. Without `seed`, as in a plain
+    `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step, the replica and
+    their place.
+
+    Args:
+        objective: What `fit` minimises; by default minus the first term.
+        **kwargs: `name` and `dtype`, as for every Keras layer.
+    """
+
+    kind: ClassVar[str]
+    term_names: ClassVar[tuple[str, ...]]
+
+    def __init__(self, objective: Objective | None = None, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.objective = objective or MaximumLikelihood()
+        self.noise_seed = 0
+        self._loss_mean = keras.metrics.Mean(name="loss")
+        self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
+        self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
+        self.built = True
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example `x`, without the batch."""
+        raise NotImplementedError
+
+    def terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Every term of `term_names`, `[batch]` in nats; `inputs` holds no seeds."""
+        raise NotImplementedError
+
+    def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """One draw a row, `[batch, *event_shape]`, from int32 `seeds` `[batch]`."""
+        raise NotImplementedError
+
+    def sample(
+        self, num_samples: int, *, seed: int = 0, context: ArrayLike | None = None
+    ) -> tf.Tensor:
+        """Draws `[num_samples, *event_shape]`; equal seeds give equal draws.
+
+        Args:
+            num_samples: How many.
+            seed: Any integer.
+            context: For conditional models, one context a sample.
+        """
+        seeds = random.row_seeds(seed, tf.range(num_samples))
+        if context is not None:
+            given = tf.convert_to_tensor(context)
+            if given.shape[:1] != (num_samples,):
+                raise ValueError(
+                    "sample needs one context for each sample; "
+                    f"received num_samples={num_samples} and a context of shape "
+                    f"{tuple(given.shape)}. Repeat the context as often as needed."
+                )
+            return self.sample_rows(seeds, given)
+        return self.sample_rows(seeds)
+
+    def adapt(
+        self, x: ArrayLike, context: ArrayLike | None = None, *, seed: int = 0
+    ) -> None:
+        """Starts the layers that take their scale from data.
+
+        Looks at no more than 50,000 rows, chosen by `seed`. To be called once: before
+        `fit`, outside any strategy's replica, and not when training is resumed.
+
+        Args:
+            x: Training data `[rows, *event_shape]`.
+            context: For conditional models `[rows, ...]`.
+            seed: Chooses the rows, and the noise of models that add any.
+        """
+        rows = np.arange(len(x))
+        if len(x) > ADAPT_ROWS:
+            rows = np.random.default_rng(seed).choice(rows, ADAPT_ROWS, replace=False)
+        inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
+        if context is not None:
+            inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])
+        self.adapt_rows(inputs, random.row_seeds(seed, tf.constant(rows)))
+
+    def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
+        """Starts the parts from data; without such parts there is nothing to do."""
+
+    def check_x(self, x: ArrayLike) -> tf.Tensor:
+        """`x` as a tensor `[batch, *event_shape]`.
+
+        Raises:
+            ValueError: If its shape is another one.
+        """
+        data = tf.convert_to_tensor(x)
+        if data.shape.rank == 0 or tuple(data.shape[1:]) != self.event_shape:
+            raise ValueError(
+                f"{type(self).__name__} takes x of shape "
+                f"{['batch', *self.event_shape]}; received {data.shape.as_list()}. "
+                "One example alone needs a batch of one: x[None]."
+            )
+        return data
+
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The terms of each row: a dict of `[batch]`, in nats."""
+        return self.terms(*self._split_seeds(inputs))
+
+    def train_step(self, data: object) -> dict[str, tf.Tensor]:
+        """One step of the optimiser on one batch; a step that fails changes nothing."""
+        inputs, _, weights = keras.utils.unpack_x_y_sample_weight(data)
+        inputs, seeds = self._split_seeds(inputs)
+        step = self.optimizer.iterations
+        with tf.GradientTape() as tape:
+            losses, terms = self.objective(
+                self, inputs, seeds, tf.convert_to_tensor(step)
+            )
+            # The mean over the global batch: replicas have batches of equal size.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            loss = _weighted_mean(losses, weights)
+            if self.losses:
+                loss += tf.add_n(self.losses)
+            scaled_loss = self.optimizer.scale_loss(loss / replicas)
+        gradients = tape.gradient(scaled_loss, self.trainable_weights)
+        checked = (*terms.values(), losses, tf.linalg.global_norm(gradients))
+        finite = self.first_non_finite.update(checked, step)
+        gradients = [
+            None if g is None else tf.where(finite, g, tf.zeros_like(g))
+            for g in gradients
+        ]
+        self.optimizer.apply(gradients, self.trainable_weights)
+        self._loss_mean.update_state(loss)
+        return {"loss": self._loss_mean.result(), **self._update(terms, weights)}
+
+    def test_step(self, data: object) -> dict[str, tf.Tensor]:
+        """The terms of one batch, weighted by sample weights where there are any."""
+        inputs, _, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return self._update(self(inputs), weights)
+
+    def _update(
+        self, terms: dict[str, tf.Tensor], weights: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        for mean in self._term_means:
+            mean.update_state(terms[mean.name], sample_weight=weights)
+        return {mean.name: mean.result() for mean in self._term_means}
+
+    def _split_seeds(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """The inputs as a dict without `seed`, and the rows' seeds."""
+        inputs = dict(inputs) if isinstance(inputs, Mapping) else {"x": inputs}
+        seeds = inputs.pop("seed", None)
+        if seeds is None:
+            rows = tf.range(tf.shape(next(iter(inputs.values())))[0])
+            seeds = random.row_seeds(self.noise_seed, rows)
+            if self.compiled:
+                seeds = random.fold_in(seeds, self.optimizer.iterations.value)
+            replica = tf.distribute.get_replica_context()
+            if replica is not None:  # None in the scope of a strategy, outside its run.
+                seeds = random.fold_in(seeds, replica.replica_id_in_sync_group)
+        return inputs, seeds
+
+
+def _weighted_mean(losses: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    if weights is None:
+        return tf.reduce_mean(losses)
+    weights = tf.cast(weights, losses.dtype)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(weights * losses), tf.reduce_sum(weights)
+    )

@@ -1,0 +1,29 @@
+"""Bijectors: maths only, no weights."""
+
+from tfgen.bijectors.autoregressive import Autoregressive
+from tfgen.bijectors.coupling import Coupling
+from tfgen.bijectors.one_pass import (
+    OnePassBijector,
+    forward_and_log_det,
+    inverse_and_log_det,
+)
+from tfgen.bijectors.transformers import (
+    Additive,
+    Affine,
+    RationalQuadratic,
+    Transformer,
+    bounded,
+)
+
+__all__ = [
+    "Additive",
+    "Affine",
+    "Autoregressive",
+    "Coupling",
+    "OnePassBijector",
+    "RationalQuadratic",
+    "Transformer",
+    "bounded",
+    "forward_and_log_det",
+    "inverse_and_log_det",
+]

@@ -1,0 +1,20 @@
+"""Distribution layers."""
+
+from tfgen.distributions.autoregressive import Autoregressive
+from tfgen.distributions.bernoulli import Bernoulli
+from tfgen.distributions.categorical import Categorical
+from tfgen.distributions.flow import Flow
+from tfgen.distributions.gaussian import Gaussian
+from tfgen.distributions.mixture import Mixture
+from tfgen.distributions.standard import Logistic, StandardNormal
+
+__all__ = [
+    "Autoregressive",
+    "Bernoulli",
+    "Categorical",
+    "Flow",
+    "Gaussian",
+    "Logistic",
+    "Mixture",
+    "StandardNormal",
+]

@@ -1,0 +1,83 @@
+"""Masked autoregressive layers."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfgen.base import BijectorLayer, Context
+from tfgen.bijectors import Affine, Autoregressive, Transformer
+from tfgen.networks import MADE
+
+
+class MaskedAutoregressive(BijectorLayer):
+    """Masked autoregressive step: density in one network pass, samples in `D` passes.
+
+        x_i = f(z_i; MADE(x)_i),    MADE(x)_i sees x_1 .. x_{i-1} and the context
+
+    With the affine transformer this is MAF's layer, with the spline that of an
+    autoregressive neural spline flow. It starts as the identity.
+
+    Args:
+        event_shape: `[features]`.
+        hidden_units: Widths of the hidden layers of the network.
+        transformer: What is done to a coordinate; affine by default.
+        context_features: Size of the context vector, 0 for none.
+        activation: Name of a Keras activation.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If the events are not vectors, or are of one feature and nothing to
+            depend on.
+
+    References:
+        Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
+        Estimation. https://arxiv.org/abs/1705.07057
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        hidden_units: Sequence[int],
+        transformer: Transformer | None = None,
+        *,
+        context_features: int = 0,
+        activation: str = "relu",
+        **kwargs: object,
+    ) -> None:
+        super().__init__(event_shape, **kwargs)
+        features = vector_size(event_shape, type(self).__name__)
+        self.hidden_units = tuple(hidden_units)
+        self.transformer = transformer or Affine()
+        self.context_features = context_features
+        self.activation = activation
+        self._network = MADE(
+            features,
+            self.transformer.num_parameters,
+            hidden_units,
+            context_features=context_features,
+            activation=activation,
+            dtype=self.dtype_policy,
+        )
+
+    def bijector(self, context: Context = None) -> tfb.Bijector:
+        """The autoregressive bijector given `context`, `[batch, context_features]`."""
+
+        def network(x: tf.Tensor) -> tf.Tensor:
+            return self._network(x, context)
+
+        return Autoregressive(network, self.transformer)
+
+
+def vector_size(event_shape: Sequence[int], name: str) -> int:
+    """The number of features of vector events.
+
+    Raises:
+        ValueError: If the events are not vectors.
+    """
+    if len(event_shape) != 1 or event_shape[0] < 1:
+        raise ValueError(
+            f"{name} needs vectors, event_shape [features]; received event_shape="
+            f"{list(event_shape)}. Put a Flatten layer before it."
+        )
+    return event_shape[0]

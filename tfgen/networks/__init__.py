@@ -1,0 +1,8 @@
+"""Networks: Keras layers that are plain functions of their inputs."""
+
+from tfgen.networks.made import MADE
+from tfgen.networks.mlp import MLP
+from tfgen.networks.normalize import Normalize
+from tfgen.networks.one_hot import OneHot
+
+__all__ = ["MADE", "MLP", "Normalize", "OneHot"]

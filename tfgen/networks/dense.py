@@ -1,0 +1,50 @@
+"""The affine map that the networks here are made of."""
+
+import keras
+import tensorflow as tf
+
+from tfgen.serialization import Serializable
+
+
+class Dense(Serializable, keras.layers.Layer):
+    """`x @ kernel + bias`, with weights made at once and, if wished, a mask.
+
+    Args:
+        in_features: Size of the last axis of the input.
+        out_features: Size of the last axis of the output.
+        zero_init: Start with all weights zero; otherwise He initialisation.
+        use_bias: Whether to add a bias.
+        **kwargs: `name` and `dtype`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        zero_init: bool = False,
+        use_bias: bool = True,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.in_features = in_features
+        self.out_features = out_features
+        self.zero_init = zero_init
+        self.use_bias = use_bias
+        self.kernel = self.add_weight(
+            shape=(in_features, out_features),
+            initializer="zeros" if zero_init else "he_normal",
+            name="kernel",
+        )
+        self.bias = (
+            self.add_weight(shape=(out_features,), initializer="zeros", name="bias")
+            if use_bias
+            else None
+        )
+        self.built = True
+
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Outputs `[..., out_features]`; `mask` is like the kernel."""
+        kernel = self.kernel if mask is None else self.kernel * mask
+        outputs = tf.linalg.matmul(x, kernel)
+        return outputs if self.bias is None else outputs + self.bias

@@ -1,0 +1,1 @@
+"""The catalogue: recipes, data sets and the command lines that train and use them."""

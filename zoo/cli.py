@@ -1,0 +1,75 @@
+"""What the command lines share: quiet start, errors as one sentence, flags."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+from absl import app, flags
+
+_TRACEBACK = flags.DEFINE_bool(
+    "traceback", default=False, help="Show where in the code an error arose."
+)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a command: parses flags, refuses leftover arguments, reports errors.
+
+    Errors that the user can mend end the command with one sentence on standard error
+    and exit code 1; what was written before stays.
+    """
+
+    def wrapped(argv: Sequence[str]) -> None:
+        if len(argv) > 1:
+            raise app.UsageError(
+                f"Every option is a flag, --name=value; received {argv[1]!r} alone. "
+                "See --help."
+            )
+        try:
+            main()
+        except (ValueError, TypeError, OSError, ArithmeticError) as error:
+            if _TRACEBACK.value:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
+
+    app.run(wrapped)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines that its libraries print as they load.
+
+    They are written by C++ code before any logging level applies, straight to the file
+    descriptor. If the import fails, they are shown after all.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_back_stderr():
+        import tensorflow as tf
+        import tensorflow_probability
+
+        del tensorflow_probability
+        tf.config.list_physical_devices()
+        tf.constant(0)
+    tf.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

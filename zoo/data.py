@@ -1,0 +1,324 @@
+"""What a data set is, and `load`, which gets one from any source.
+
+This module imports no TensorFlow, so that data can be looked at, checked and split
+without it.
+"""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from zoo import _checks, registry
+
+_TABLE_SUFFIXES = (".csv", ".parquet", ".npz", ".npy")
+_Spec = TypeVar("_Spec")
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextSpec:
+    """What models condition on: a class label, or a vector of numbers.
+
+    Args:
+        shape: Shape of one row's context; `()` for a class label.
+        dtype: `"int32"` for labels, `"float32"` for numbers.
+        num_classes: Labels are `0 .. num_classes - 1`; None for numbers.
+        columns: Names of the context columns, where the data have names.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    num_classes: int | None = None
+    columns: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """A dict of plain lists, strings and numbers."""
+        return _plain(self)
+
+    @classmethod
+    def from_json(cls, config: Mapping[str, object]) -> "ContextSpec":
+        """The inverse of `to_json`."""
+        return _restore(cls, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """What a recipe needs to know about the data to build a model for them.
+
+    Args:
+        name: The data set's name.
+        event_shape: Shape of one example.
+        dtype: `"float32"` for continuous data, `"uint8"` for integers with levels.
+        levels: Integer data take the values `0 .. levels - 1`.
+        steps: For each feature the step of the grid its values lie on, to be
+            dequantized by the model; 0.0 for a continuous feature. None: no feature
+            is on a grid.
+        offsets: For each feature a value on that grid; 0.0 for a continuous feature.
+        context: What the examples come with to condition on.
+        num_train: Number of training rows.
+        columns: Names of the features, where the data have names.
+    """
+
+    name: str
+    event_shape: tuple[int, ...]
+    dtype: str
+    levels: int | None = None
+    steps: tuple[float, ...] | None = None
+    offsets: tuple[float, ...] | None = None
+    context: ContextSpec | None = None
+    num_train: int = 0
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses what no model could be built for."""
+        if self.dtype not in ("float32", "uint8"):
+            raise ValueError(
+                "Data are either 'float32' or 'uint8'; "
+                f"received dtype={self.dtype!r}; convert them to one of the two."
+            )
+        if (self.dtype == "uint8") != (self.levels is not None):
+            raise ValueError(
+                "Integer data have levels and continuous data have none; received "
+                f"dtype={self.dtype!r}, levels={self.levels}; give levels with uint8."
+            )
+        for key in ("steps", "offsets"):
+            value = getattr(self, key)
+            if value is not None and len(value) != self.num_features:
+                raise ValueError(
+                    f"{key} has one number for each feature; received {len(value)} for "
+                    f"event_shape={self.event_shape}; use 0.0 for continuous features."
+                )
+
+    @property
+    def is_image(self) -> bool:
+        """Whether an example is an image, `[height, width]` or with channels."""
+        return len(self.event_shape) in (2, 3)
+
+    @property
+    def num_features(self) -> int:
+        """How many numbers an example has."""
+        return math.prod(self.event_shape)
+
+    def to_json(self) -> dict[str, object]:
+        """A dict of plain lists, strings and numbers."""
+        return _plain(self)
+
+    @classmethod
+    def from_json(cls, config: Mapping[str, object]) -> "DataSpec":
+        """The inverse of `to_json`."""
+        context = config.get("context")
+        if isinstance(context, Mapping):
+            config = {**config, "context": ContextSpec.from_json(context)}
+        return _restore(cls, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The rows of one split.
+
+    Args:
+        x: The examples, `[rows, *event_shape]`.
+        context: What they are conditioned on, `[rows, *context.shape]`.
+    """
+
+    x: np.ndarray
+    context: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.x)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """A data set, split.
+
+    Args:
+        spec: What a model needs to know about it.
+        train: The rows a model learns from.
+        validation: The rows that choose the best weights.
+        test: The rows behind every reported number.
+        log_prob: The true density of points `[rows, *event_shape]` in nats, `[rows]`,
+            where it is known.
+        sample: `sample(num_samples, seed)` draws fresh points, where the source is a
+            procedure; never points of the splits.
+    """
+
+    spec: DataSpec
+    train: Split
+    validation: Split
+    test: Split
+    log_prob: Callable[[np.ndarray], np.ndarray] | None = None
+    sample: Callable[[int, int], np.ndarray] | None = None
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def without_context(self) -> "DataSet":
+        """The examples alone, for models that do not condition on anything."""
+        return dataclasses.replace(
+            self,
+            spec=dataclasses.replace(self.spec, context=None),
+            train=Split(self.train.x),
+            validation=Split(self.validation.x),
+            test=Split(self.test.x),
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
+        digest = hashlib.sha256()
+        for name, split in self.splits.items():
+            for key, array in (("x", split.x), ("context", split.context)):
+                if array is not None:
+                    header = f"{name}.{key} {array.dtype.str} {array.shape};"
+                    digest.update(header.encode())
+                    digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def split_rows(
+    x: np.ndarray,
+    context: np.ndarray | None,
+    *,
+    seed: int,
+    validation: float = 0.1,
+    test: float = 0.1,
+) -> tuple[Split, Split, Split]:
+    """Splits rows into train, validation and test by a seeded permutation.
+
+    Args:
+        x: The examples, `[rows, *event_shape]`.
+        context: Their context, `[rows, ...]`, or None.
+        seed: Seed of the permutation.
+        validation: Fraction of the rows for validation.
+        test: Fraction of the rows for testing.
+
+    Returns:
+        The three splits.
+
+    Raises:
+        ValueError: If a split would be empty.
+    """
+    rows = len(x)
+    # The small number keeps 0.1 * 10 from being cut to 0.
+    num_validation = int(rows * validation + 1e-9)
+    num_test = int(rows * test + 1e-9)
+    if min(num_validation, num_test, rows - num_validation - num_test) < 1:
+        smallest = math.ceil(1 / min(validation, test) - 1e-9)
+        raise ValueError(
+            f"A split into train, validation and test needs at least {smallest} rows; "
+            f"received {rows}; give more rows, or a file for each split."
+        )
+    order = np.random.default_rng(seed).permutation(rows)
+
+    def take(index: np.ndarray) -> Split:
+        return Split(x[index], None if context is None else context[index])
+
+    rest = order[num_test:]
+    return (
+        take(rest[num_validation:]),
+        take(rest[:num_validation]),
+        take(order[:num_test]),
+    )
+
+
+def load(
+    name: str,
+    *,
+    data_dir: str | None = None,
+    context: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    dequantize: Sequence[str] = (),
+    validation: str | None = None,
+    test: str | None = None,
+    seed: int = 0,
+) -> DataSet:
+    """Loads a data set of the zoo, a TensorFlow data set, or the user's own file.
+
+    Built-in data have fixed splits, so that numbers compare; only a user's own file is
+    split by `seed`.
+
+    Args:
+        name: A name in `zoo/datasets`, `tfds:NAME`, or the path of a .csv, .parquet,
+            .npz or .npy file (`file.npz:array` for one array of several).
+        data_dir: Where prepared or downloaded data are kept.
+        context: Columns of the user's file to condition on.
+        drop: Columns of the user's file to leave out.
+        dequantize: Columns of the user's file whose values lie on a grid.
+        validation: The user's own validation file; then `name` holds training rows.
+        test: The user's own test file.
+        seed: Seed of the split of a user's file.
+
+    Returns:
+        The data set, checked: finite, of the promised shapes, no split empty.
+
+    Raises:
+        ValueError: If the data do not fit, or an option does not fit the source.
+        FileNotFoundError: If there is no such file.
+    """
+    if _is_file(name):
+        from zoo import tables
+
+        if data_dir is not None:
+            raise ValueError(
+                "--data_dir is for built-in data sets and tfds:NAME; received "
+                f"--data_dir={data_dir} with the file {name}; put the directory into "
+                "--dataset."
+            )
+        return _checks.check(
+            tables.load(
+                name,
+                context=context,
+                drop=drop,
+                dequantize=dequantize,
+                validation=validation,
+                test=test,
+                seed=seed,
+            )
+        )
+    options = {"context": context, "drop": drop, "dequantize": dequantize}
+    files = {"validation": validation, "test": test}
+    for option in (key for key, value in {**options, **files}.items() if value):
+        raise ValueError(
+            f"--{option} is for your own .csv, .parquet, .npz or .npy file; "
+            f"received it with --dataset={name}; leave it out."
+        )
+    if name.startswith("tfds:"):
+        from zoo import tfds_sets
+
+        return _checks.check(
+            tfds_sets.load(name.removeprefix("tfds:"), data_dir=data_dir)
+        )
+    module = registry.find("datasets", name)
+    return _checks.check(module.load(data_dir=data_dir, seed=seed))
+
+
+def _is_file(name: str) -> bool:
+    path, _, array = name.rpartition(":")
+    if path.lower().endswith(".npz") and array:
+        return True
+    return name.lower().endswith(_TABLE_SUFFIXES)
+
+
+def _plain(spec: ContextSpec | DataSpec) -> dict[str, object]:
+    config: dict[str, object] = {}
+    for field in dataclasses.fields(spec):
+        value = getattr(spec, field.name)
+        if isinstance(value, ContextSpec):
+            value = value.to_json()
+        config[field.name] = list(value) if isinstance(value, tuple) else value
+    return config
+
+
+def _restore(cls: type[_Spec], config: Mapping[str, object]) -> _Spec:
+    return cls(
+        **{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in config.items()
+        }
+    )

@@ -1,0 +1,32 @@
+"""Tests a trained model: `python -m zoo.evaluate --model_dir=runs/maf-digits`."""
+
+from absl import flags
+
+from zoo import cli, registry
+
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", None, "Directory of a finished run.", required=True
+)
+_MODEL = flags.DEFINE_string("model", None, "Recipe file, if it is one of your own.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Where prepared data are kept, if not where they were."
+)
+
+
+def main() -> None:
+    """Computes the numbers anew from the saved model and prints them."""
+    cli.import_tensorflow()
+    from zoo.evaluation import describe, report_on
+    from zoo.runs import open_run
+    from zoo.training import find_recipe
+
+    run = open_run(_MODEL_DIR.value, _MODEL.value)
+    name = run.config["model"]
+    recipe = _MODEL.value or (name if name in registry.names("models") else None)
+    references = find_recipe(recipe).references if recipe else ()
+    numbers = report_on(run.model, run.load_data(_DATA_DIR.value))
+    print(describe({**run.report, **numbers}, run.spec, references))
+
+
+if __name__ == "__main__":
+    cli.run(main)

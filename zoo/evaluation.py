@@ -1,0 +1,149 @@
+"""Numbers of a trained model: terms of rows, means with standard errors, reports."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import GenerativeModel, random
+from tfgen.metrics import bits_per_dim
+from zoo.data import DataSet, DataSpec, Split
+from zoo.fitting import EVALUATION_SEED, evaluation_batches
+from zoo.model_dir import Json
+from zoo.recipe import Reference
+
+# Enough for a percentile to a tenth, and quick for every model.
+_QUANTILE_ROWS = 20_000
+_FRESH_POINTS = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A mean over examples with its standard error.
+
+    Attributes:
+        mean: In nats per example.
+        standard_error: Of the mean, over examples; of one fit, not over seeds.
+        rows: How many examples.
+    """
+
+    mean: float
+    standard_error: float
+    rows: int
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Estimate":
+        """The estimate from one value an example."""
+        values = np.asarray(values, np.float64)
+        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+        return cls(float(values.mean()), float(error), len(values))
+
+    def __str__(self) -> str:
+        """Mean and standard error, with as many digits as they carry."""
+        return f"{self.mean:.3f} ± {self.standard_error:.3f}"
+
+
+class Scorer:
+    """The terms of rows, as NumPy arrays; a row's numbers depend on nothing else.
+
+    Args:
+        model: The model.
+        seed: Of the noise of models that add any, with the number of the row.
+    """
+
+    def __init__(self, model: GenerativeModel, seed: int = EVALUATION_SEED) -> None:
+        self._seed = seed
+        # One trace for all batches; without XLA, whose compilation would cost more.
+        self._terms = tf.function(model)
+
+    def __call__(self, split: Split, first_row: int = 0) -> dict[str, np.ndarray]:
+        """`[rows]` for each term, in nats; `first_row` is the number of row 0."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for inputs, weights, _ in evaluation_batches(split, self._seed, first_row):
+            count = int(tf.reduce_sum(weights))
+            for name, values in self._terms(inputs).items():
+                parts.setdefault(name, []).append(values.numpy()[:count])
+        return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def report_on(model: GenerativeModel, data: DataSet) -> Json:
+    """Everything that is reported of a trained model, ready for `report.json`."""
+    scorer = Scorer(model)
+    answer = model.term_names[0]
+    report: Json = {"kind": model.kind, "unit": "nats per example"}
+    for name, split in (("validation", data.validation), ("test", data.test)):
+        report[name] = {
+            term: dataclasses.asdict(Estimate.of(values))
+            for term, values in scorer(split).items()
+        }
+    if data.spec.levels is not None:
+        mean = report["test"][answer]["mean"]
+        report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
+    if data.log_prob is not None and data.sample is not None:
+        x = data.sample(_FRESH_POINTS, EVALUATION_SEED)
+        excess = data.log_prob(x) - scorer(Split(x))[answer]
+        report["divergence"] = dataclasses.asdict(Estimate.of(excess))
+    rows = np.arange(len(data.train))
+    if len(rows) > _QUANTILE_ROWS:
+        chosen = np.random.default_rng(0).choice(rows, _QUANTILE_ROWS, replace=False)
+        rows = np.sort(chosen)
+    context = None if data.train.context is None else data.train.context[rows]
+    scores = scorer(Split(data.train.x[rows], context))[answer]
+    report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
+    return report
+
+
+def percentiles(scores: np.ndarray, report: Json) -> np.ndarray:
+    """Per cent of the training rows that score lower; NaN for a score that is NaN."""
+    quantiles = np.asarray(report["train_quantiles"])
+    below = np.interp(scores, quantiles, np.linspace(0, 100, len(quantiles)))
+    return np.where(np.isnan(scores), np.nan, below)
+
+
+def describe(
+    report: Json,
+    spec: DataSpec,
+    references: Sequence[Reference] = (),
+) -> str:
+    """The numbers of a report for people, a line each."""
+    kind = str(report["kind"]).replace("_", " ")
+    lines = [f"{report['model']} on {spec.name}, {kind}, nats per example"]
+    for split in ("validation", "test"):
+        for term, estimate in report[split].items():
+            shown = Estimate(**estimate)
+            lines.append(f"  {split:10} {term:14} {shown}   ({shown.rows} rows)")
+    if "bits_per_dim" in report:
+        lines.append(f"  {'test':10} {'bits per dim':14} {report['bits_per_dim']:.3f}")
+    if "divergence" in report:
+        shown = Estimate(**report["divergence"])
+        lines.append(
+            f"  {'true':10} {'log p - model':14} {shown}   ({shown.rows} fresh points)"
+        )
+    for reference in references:
+        if reference.dataset == spec.name:
+            lines.append(
+                f"  {'reference':10} {'':14} {reference.value:.3f}           "
+                f"({reference.source})"
+            )
+    return "\n".join(lines)
+
+
+def examples(
+    model: GenerativeModel, data: DataSet, rows: int = 64
+) -> dict[str, np.ndarray]:
+    """Raw test rows and the model's answers to them, for checks of exported models."""
+    x = data.test.x[:rows]
+    inputs = {"x": tf.constant(x)}
+    arrays = {"x": x}
+    context = None
+    if data.test.context is not None:
+        context = arrays["context"] = data.test.context[:rows]
+        inputs["context"] = tf.constant(context)
+    seeds = random.row_seeds(EVALUATION_SEED, tf.range(len(x)))
+    arrays["seed"] = seeds.numpy()
+    terms = tf.function(model)({**inputs, "seed": seeds})
+    arrays.update({name: values.numpy() for name, values in terms.items()})
+    draw = tf.function(model.sample_rows)
+    arrays["sample"] = draw(seeds, inputs.get("context")).numpy()
+    return arrays

@@ -1,0 +1,309 @@
+"""The training loop: input pipeline, schedule, and what happens after each epoch."""
+
+import csv
+import dataclasses
+import math
+import sys
+import time
+from typing import TextIO
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import GenerativeModel, random
+from zoo.data import DataSet, Split
+from zoo.model_dir import ModelDir
+from zoo.recipe import Recipe
+
+_MAX_STEPS_PER_EXECUTION = 50
+_EVALUATION_BATCH = 500
+# One seed of evaluation for all models, so that bounds compare like with like.
+EVALUATION_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """How training went.
+
+    Attributes:
+        epochs: Epochs that were run.
+        best_epoch: The one whose weights were kept, from 1.
+        steps: Updates that were made.
+        seconds: Wall time, compilation included.
+        history: One row an epoch.
+    """
+
+    epochs: int
+    best_epoch: int
+    steps: int
+    seconds: float
+    history: list[dict[str, float]]
+
+
+def fit(
+    model: GenerativeModel,
+    data: DataSet,
+    recipe: Recipe,
+    *,
+    seed: int,
+    directory: ModelDir,
+    steps_per_execution: int = 0,
+) -> Fitted:
+    """Trains the model and leaves it with its best weights.
+
+    The best weights are those with the highest first term on the validation split.
+    Writes `metrics.csv` and TensorBoard logs.
+
+    Args:
+        model: An adapted model.
+        data: The data set.
+        recipe: How to train.
+        seed: Of the order of examples; the model's noise has its own `noise_seed`.
+        directory: Where to write.
+        steps_per_execution: Steps between two looks at the run; 0 chooses.
+
+    Raises:
+        ArithmeticError: If a term, the loss or the gradients stop being finite.
+    """
+    batch_size = min(recipe.batch_size, len(data.train))
+    steps, chosen = plan_steps(len(data.train) // batch_size)
+    rate: object = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            recipe.learning_rate, steps * recipe.epochs
+        )
+    averaging = recipe.weight_averaging > 0
+    optimizer = keras.optimizers.Adam(
+        rate,
+        global_clipnorm=recipe.clip_norm or None,
+        weight_decay=recipe.weight_decay or None,
+        use_ema=averaging,
+        ema_momentum=recipe.weight_averaging or 0.99,
+    )
+    model.compile(
+        optimizer,
+        jit_compile=recipe.jit_compile,
+        steps_per_execution=steps_per_execution or chosen,
+    )
+    term = model.term_names[0]
+    best = KeepBest(f"val_{term}", recipe.patience)
+    log = Log(directory, best, steps, recipe.epochs)
+    callbacks = [
+        # Averaged weights are in place from validation to the end of the epoch.
+        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
+        StopOnFailure(),
+        best,
+        log,
+        keras.callbacks.TensorBoard(directory.path / "logs", write_graph=False),
+    ]
+    start = time.monotonic()
+    model.fit(
+        training_batches(data.train, batch_size, steps, recipe.epochs, seed),
+        epochs=recipe.epochs,
+        steps_per_epoch=steps,
+        validation_data=evaluation_batches(data.validation),
+        callbacks=callbacks,
+        shuffle=False,  # The batches come shuffled.
+        verbose=0,
+    )
+    best.restore()
+    return Fitted(
+        epochs=len(log.history),
+        best_epoch=best.epoch + 1,
+        steps=len(log.history) * steps,
+        seconds=time.monotonic() - start,
+        history=log.history,
+    )
+
+
+def plan_steps(available: int) -> tuple[int, int]:
+    """Steps of an epoch, and how many of them run between two looks.
+
+    The first is a multiple of the second: a shorter last execution would be compiled
+    again. Batches beyond it are left out; which ones changes with each epoch.
+    """
+    if available <= _MAX_STEPS_PER_EXECUTION:
+        return available, available
+    candidates = range(_MAX_STEPS_PER_EXECUTION // 2, _MAX_STEPS_PER_EXECUTION + 1)
+    chosen = min(candidates, key=lambda size: (available % size, -size))
+    return available - available % chosen, chosen
+
+
+def training_batches(
+    split: Split, batch_size: int, steps: int, epochs: int, seed: int
+) -> tf.data.Dataset:
+    """Shuffled batches of all epochs; the order is a function of seed and epoch."""
+    arrays = _tensors(split)
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(split)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+        )
+        batches = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+        return tf.data.Dataset.from_tensor_slices(batches)
+
+    return (
+        tf.data.Dataset.range(epochs)
+        .flat_map(epoch_batches)
+        .map(lambda rows: {k: tf.gather(v, rows) for k, v in arrays.items()})
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(
+    split: Split, seed: int = EVALUATION_SEED, first_row: int = 0
+) -> tf.data.Dataset:
+    """Batches of equal size with a seed for each row; padding has weight zero.
+
+    Args:
+        split: The rows.
+        seed: Of the rows' seeds, with the number of each row.
+        first_row: The number of the first row.
+    """
+    arrays = _tensors(split)
+    numbers = tf.range(first_row, first_row + len(split))
+    arrays["seed"] = random.row_seeds(seed, numbers)
+    batch_size = min(_EVALUATION_BATCH, len(split))
+    num_batches = -(-len(split) // batch_size)
+    # The padding repeats the last row.
+    rows = np.minimum(np.arange(num_batches * batch_size), len(split) - 1)
+    weights = np.arange(num_batches * batch_size) < len(split)
+    batches = tf.data.Dataset.from_tensor_slices(
+        (
+            rows.reshape(num_batches, batch_size),
+            weights.reshape(num_batches, batch_size).astype("float32"),
+        )
+    )
+    return batches.map(
+        lambda rows, weights: (
+            {k: tf.gather(v, rows) for k, v in arrays.items()},
+            weights,
+            weights,
+        )
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def _tensors(split: Split) -> dict[str, tf.Tensor]:
+    arrays = {"x": tf.constant(split.x)}
+    if split.context is not None:
+        arrays["context"] = tf.constant(split.context)
+    return arrays
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights with the highest value; stops when none better comes.
+
+    Args:
+        monitor: Name of the value.
+        patience: Epochs to wait for a better one; 0 for never stopping.
+    """
+
+    def __init__(self, monitor: str, patience: int) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.patience = patience
+        self.epoch = -1
+        self.value = -math.inf
+        self._weights: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Compares, and copies the weights if they are the best so far."""
+        value = float((logs or {})[self.monitor])
+        if value > self.value or self.epoch < 0:
+            self.epoch, self.value = epoch, value
+            self._weights = self.model.get_weights()
+        elif self.patience and epoch - self.epoch >= self.patience:
+            self.model.stop_training = True
+
+    def restore(self) -> None:
+        """Gives the model its best weights back."""
+        self.model.set_weights(self._weights)
+
+
+class StopOnFailure(keras.callbacks.Callback):
+    """Ends training where a number stops being finite, and says which and when."""
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Looks at what the model wrote down during the last execution."""
+        failure = self.model.first_non_finite.failure()
+        if failure is not None:
+            step, name = failure
+            raise ArithmeticError(
+                "Training needs finite numbers; at step "
+                f"{step + 1} the {name} was not finite. A lower --learning_rate or "
+                "--clip_norm may help; else look for extreme values in the data."
+            )
+
+
+class Log(keras.callbacks.Callback):
+    """A progress bar within epochs, a line and a row of `metrics.csv` after each.
+
+    Args:
+        directory: Where `metrics.csv` goes.
+        best: Knows which epoch is the best so far.
+        steps: Steps of an epoch.
+        epochs: Epochs of the run, at most.
+    """
+
+    def __init__(
+        self, directory: ModelDir, best: KeepBest, steps: int, epochs: int
+    ) -> None:
+        super().__init__()
+        self.history: list[dict[str, float]] = []
+        self._path = directory.path / "metrics.csv"
+        self._best = best
+        self._steps = steps
+        self._epochs = epochs
+        self._out: TextIO = sys.stdout
+        self._start = 0.0
+        # Without a terminal, about twenty lines tell the story.
+        self._every = 1 if self._out.isatty() else max(1, epochs // 20)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Takes the time."""
+        self._start = time.monotonic()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Redraws the bar, on terminals."""
+        if not self._out.isatty():
+            return
+        done = round(20 * (batch + 1) / self._steps)
+        bar = "█" * done + "░" * (20 - done)
+        self._out.write(f"\r\033[K{self._head(len(self.history))} {bar} {_terms(logs)}")
+        self._out.flush()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the row and, where it is due, the line."""
+        row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.history.append(row)
+        with self._path.open("a" if epoch else "w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if epoch == 0:
+                writer.writeheader()
+            writer.writerow(row)
+        if self._out.isatty():
+            self._out.write("\r\033[K")
+        last = epoch + 1 == self._epochs or self.model.stop_training
+        if epoch == 0 or (epoch + 1) % self._every == 0 or last:
+            seconds = time.monotonic() - self._start
+            mark = "  best so far" if self._best.epoch == epoch else ""
+            print(f"{self._head(epoch)} {seconds:6.1f} s  {_terms(logs)}{mark}")
+
+    def _head(self, epoch: int) -> str:
+        width = len(str(self._epochs))
+        return f"epoch {epoch + 1:{width}d}/{self._epochs}"
+
+
+def _terms(logs: dict[str, float] | None) -> str:
+    """Terms as text; the loss is shown only where it is not minus a term."""
+    shown = {name: float(value) for name, value in (logs or {}).items()}
+    loss = shown.get("loss", 0.0)
+    if any(math.isclose(loss, -value, rel_tol=1e-4) for value in shown.values()):
+        del shown["loss"]
+    return "  ".join(f"{name} {value:.3f}" for name, value in shown.items())

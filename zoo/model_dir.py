@@ -1,0 +1,227 @@
+"""The directory of one training run: what is in it, and who may write there."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tfgen import GenerativeModel
+
+# What JSON files hold; their values are checked where they are used.
+Json: TypeAlias = dict[str, Any]
+
+# Paths and versions may differ between two calls that mean the same run.
+_NOT_COMPARED = ("versions", "data_dir")
+
+
+class ModelDir:
+    """A `model_dir`: `config.json`, `model.keras`, `report.json` and the rest of a run.
+
+    A directory with a report is finished. One with a configuration alone is unfinished.
+
+    Args:
+        path: The directory; it may not exist yet.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def enter(self, config: Mapping[str, object], *, overwrite: bool) -> str:
+        """Makes the directory ready for a run.
+
+        Args:
+            config: The resolved configuration of the run.
+            overwrite: Start anew, whatever run is there.
+
+        Returns:
+            `new`, `unfinished` (an earlier run stopped; it starts over) or `finished`.
+
+        Raises:
+            ValueError: If the directory holds another run, or something else.
+            OSError: If it cannot be written.
+        """
+        state = "new"
+        if self.path.is_dir() and any(self.path.iterdir()):
+            if not (self.path / "config.json").is_file():
+                raise ValueError(
+                    "A model_dir is empty, new or an earlier run's; received "
+                    f"{self.path}, which holds other files. Give another --model_dir."
+                )
+            before = self.read("config.json")
+            differences = _differences(before, json.loads(json.dumps(config)))
+            if overwrite:
+                self._clear()
+            elif differences:
+                raise ValueError(
+                    f"{self.path} holds another run; it differs in "
+                    f"{'; '.join(differences)}. Give another --model_dir, or "
+                    "--overwrite to start anew."
+                )
+            elif self.is_finished:
+                return "finished"
+            else:
+                state = "unfinished"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.write("config.json", config)
+        except OSError as error:
+            raise OSError(
+                f"A model_dir must be writable; received {self.path} "
+                f"({error.strerror}). Give another --model_dir."
+            ) from None
+        return state
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a run ended here."""
+        return (self.path / "report.json").is_file()
+
+    @property
+    def config(self) -> Json:
+        """The resolved configuration of the run.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        self._require("config.json")
+        return self.read("config.json")
+
+    @property
+    def report(self) -> Json:
+        """The numbers of the finished run.
+
+        Raises:
+            FileNotFoundError: If there are none.
+        """
+        self._require("report.json")
+        return self.read("report.json")
+
+    def load_model(self) -> "GenerativeModel":
+        """The trained model, read in safe mode: nothing in the file is executed.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            ValueError: If the file is damaged, or needs classes of a user's recipe.
+        """
+        import keras
+
+        import tfgen  # noqa: F401  (registers the classes that the file names)
+
+        self._require("model.keras")
+        try:
+            return keras.saving.load_model(
+                self.path / "model.keras", compile=False, safe_mode=True
+            )
+        except (TypeError, ValueError, KeyError, OSError) as error:
+            raise ValueError(
+                f"{self.path / 'model.keras'} cannot be read as a model: "
+                f"{str(error).splitlines()[0]} If the recipe is a file of yours, give "
+                "it again as --model=path/to/recipe.py; else train anew, --overwrite."
+            ) from error
+
+    def read(self, name: str) -> Json:
+        """The contents of a JSON file.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{self.path / name} is not valid JSON ({error}). Restore it, or train "
+                "anew with --overwrite."
+            ) from None
+
+    def write(self, name: str, content: Mapping[str, object]) -> None:
+        """Writes a JSON file, beside and renamed, so that it is whole or absent."""
+        text = json.dumps(content, indent=2) + "\n"
+        with self.replacing(name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes an `.npz` file, beside and renamed."""
+        with self.replacing(name) as path, path.open("wb") as file:
+            save_arrays(file, arrays)
+
+    def replacing(self, name: str) -> "Replacing":
+        """A context that gives a path to write to, then renames it to `name`."""
+        return Replacing(self.path / name)
+
+    def _require(self, name: str) -> None:
+        if not (self.path / name).is_file():
+            raise FileNotFoundError(
+                f"A finished run has a {name}; received {self.path}, which has none. "
+                "Train first: python -m zoo.train --model=maf --model_dir="
+                f"{self.path}"
+            )
+
+    def _clear(self) -> None:
+        """Removes what a run writes, and nothing else."""
+        for pattern in (
+            "report.json",
+            "model.keras",
+            "metrics.csv",
+            "*.npz",
+            "*.png",
+            "logs/**/events.out.tfevents.*",
+        ):
+            for path in self.path.glob(pattern):
+                path.unlink()
+
+
+class Replacing:
+    """A context that gives a path to write to, then renames it to the target.
+
+    The target is whole or absent at any time; an error leaves what was there before.
+
+    Args:
+        target: What the file is to be called.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        # The suffix stays last: some writers choose their format by it.
+        self._temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+
+    def __enter__(self) -> Path:
+        return self._temporary
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            os.replace(self._temporary, self._target)
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+
+def save_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes named arrays as a compressed `.npz`."""
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers may depend on."""
+    from importlib import metadata
+
+    packages = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+    found = {package: metadata.version(package) for package in packages}
+    return {"python": platform.python_version(), **found}
+
+
+def _differences(
+    before: Mapping[str, object], now: Mapping[str, object], prefix: str = ""
+) -> list[str]:
+    """What two configurations do not share, each as `name: was A, is B`."""
+    found: list[str] = []
+    for key in sorted({*before, *now} - set(_NOT_COMPARED)):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key}: was {old}, is {new}")
+    return found

@@ -1,0 +1,43 @@
+"""Class-conditional masked autoregressive flow: p(x | label).
+
+python -m zoo.train --model=maf_conditional
+"""
+
+import tfgen
+from zoo.data import DataSpec
+from zoo.parts import as_model, context_network, preprocessing
+from zoo.recipe import Recipe
+
+
+def build(
+    spec: DataSpec,
+    *,
+    num_steps: int = 5,
+    hidden_units: tuple[int, ...] = (256, 256),
+    logit_alpha: float = 0.01,
+) -> tfgen.GenerativeModel:
+    """The steps of `maf`, each of which sees the context."""
+    embed, context_features = context_network(spec, "maf_conditional")
+    return as_model(
+        spec,
+        tfgen.maf(
+            spec.event_shape,
+            num_steps=num_steps,
+            hidden_units=hidden_units,
+            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
+            context_network=embed,
+            context_features=context_features,
+        ),
+    )
+
+
+RECIPE = Recipe(
+    build=build,
+    dataset="digits",
+    conditional=True,
+    batch_size=128,
+    learning_rate=1e-3,
+    epochs=100,
+    patience=30,
+    tiny={"num_steps": 2, "hidden_units": (16,)},
+)

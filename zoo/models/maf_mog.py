@@ -1,0 +1,42 @@
+"""Masked autoregressive flow with a mixture of Gaussians as its base.
+
+python -m zoo.train --model=maf_mog
+"""
+
+import tfgen
+from tfgen.distributions import Mixture
+from zoo.data import DataSpec
+from zoo.parts import as_model, features, preprocessing
+from zoo.recipe import Recipe
+
+
+def build(
+    spec: DataSpec,
+    *,
+    num_components: int = 10,
+    num_steps: int = 5,
+    hidden_units: tuple[int, ...] = (256, 256),
+    logit_alpha: float = 0.01,
+) -> tfgen.GenerativeModel:
+    """The steps of `maf` over a trainable mixture in place of the standard normal."""
+    return as_model(
+        spec,
+        tfgen.maf(
+            spec.event_shape,
+            num_steps=num_steps,
+            hidden_units=hidden_units,
+            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
+            base=Mixture(features(spec), num_components),
+        ),
+    )
+
+
+RECIPE = Recipe(
+    build=build,
+    dataset="digits",
+    batch_size=128,
+    learning_rate=1e-3,
+    epochs=100,
+    patience=30,
+    tiny={"num_components": 3, "num_steps": 2, "hidden_units": (16,)},
+)

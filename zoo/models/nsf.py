@@ -1,0 +1,45 @@
+"""Neural spline flow (Durkan et al., 2019): rational-quadratic couplings.
+
+python -m zoo.train --model=nsf
+"""
+
+import tfgen
+from zoo.data import DataSpec
+from zoo.parts import as_model, preprocessing
+from zoo.recipe import Recipe
+
+
+def build(
+    spec: DataSpec,
+    *,
+    num_steps: int = 4,
+    hidden_units: tuple[int, ...] = (128, 128),
+    num_bins: int = 8,
+    bound: float = 4.0,
+    autoregressive: bool = False,
+    logit_alpha: float = 0.01,
+) -> tfgen.GenerativeModel:
+    """Spline couplings, or autoregressive spline steps."""
+    return as_model(
+        spec,
+        tfgen.nsf(
+            spec.event_shape,
+            num_bins=num_bins,
+            bound=bound,
+            autoregressive=autoregressive,
+            num_steps=num_steps,
+            hidden_units=hidden_units,
+            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
+        ),
+    )
+
+
+RECIPE = Recipe(
+    build=build,
+    dataset="digits",
+    batch_size=128,
+    learning_rate=1e-3,
+    epochs=100,
+    patience=30,
+    tiny={"num_steps": 2, "hidden_units": (16,), "num_bins": 4},
+)

@@ -1,0 +1,8 @@
+"""Pictures of what a model learnt, fit for a paper: arrays in, one PNG out."""
+
+from zoo.pictures.density import density_2d
+from zoo.pictures.images import image_grid
+from zoo.pictures.pairs import pair_plot
+from zoo.pictures.training import training_curve
+
+__all__ = ["density_2d", "image_grid", "pair_plot", "training_curve"]

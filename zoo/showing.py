@@ -1,0 +1,177 @@
+"""Samples of a trained model, and the picture that suits them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import GenerativeModel, random
+from zoo import pictures
+from zoo.data import DataSet, DataSpec, Split
+from zoo.evaluation import Scorer
+from zoo.model_dir import Replacing, save_arrays
+from zoo.runs import Run
+
+_CHUNK = 1000
+
+
+def draw(
+    model: GenerativeModel,
+    num_samples: int,
+    *,
+    seed: int = 0,
+    context: np.ndarray | None = None,
+) -> np.ndarray:
+    """`[num_samples, *event_shape]`, in chunks, so that any number fits in memory."""
+    sample_rows = tf.function(model.sample_rows, reduce_retracing=True)
+    seeds = random.row_seeds(seed, tf.range(num_samples))
+    parts = []
+    for start in range(0, num_samples, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        given = None if context is None else tf.constant(context[rows])
+        parts.append(sample_rows(seeds[rows], given).numpy())
+    return np.concatenate(parts)
+
+
+def picture_contexts(data: DataSet, num_samples: int) -> np.ndarray | None:
+    """Contexts to sample under: the classes in turn, or those of the test rows."""
+    spec = data.spec.context
+    if spec is None:
+        return None
+    if spec.num_classes is not None:
+        return np.arange(num_samples, dtype=spec.dtype) % spec.num_classes
+    rows = np.arange(num_samples) % len(data.test)
+    return None if data.test.context is None else data.test.context[rows]
+
+
+def draw_picture(
+    path: Path,
+    model: GenerativeModel,
+    data: DataSet,
+    samples: np.ndarray,
+    context: np.ndarray | None = None,
+) -> Path:
+    """Writes the picture that suits the data.
+
+    Images become a grid, one row a class where there are classes; two features a map of
+    the density beside data and samples; other tables marginals and pair plots.
+
+    Args:
+        path: Where to write, a `.png`.
+        model: The model, for densities.
+        data: The data set, for test rows.
+        samples: `[rows, *event_shape]`.
+        context: What the samples were drawn under.
+    """
+    spec = data.spec
+    if spec.is_image:
+        return _draw_images(path, spec, samples, context)
+    test = data.test.x
+    columns = spec.columns or tuple(f"x{i + 1}" for i in range(spec.num_features))
+    if spec.num_features == 2 and context is None:
+        scorer = Scorer(model)
+
+        def log_prob(points: np.ndarray) -> np.ndarray:
+            return scorer(Split(points.astype("float32")))[model.term_names[0]]
+
+        return pictures.density_2d(path, test, samples, log_prob, names=columns)
+    if context is not None and context.ndim == 2:
+        names = (data.spec.context.columns if data.spec.context else ()) or tuple(
+            f"context{i + 1}" for i in range(context.shape[1])
+        )
+        test = np.concatenate([data.test.context, test], axis=1)
+        samples = np.concatenate([context, samples], axis=1)
+        columns = (*names, *columns)
+    return pictures.pair_plot(path, test, samples, names=columns)
+
+
+def _draw_images(
+    path: Path, spec: DataSpec, samples: np.ndarray, context: np.ndarray | None
+) -> Path:
+    levels = spec.levels or 256
+    classes = spec.context.num_classes if spec.context else None
+    if context is not None and classes is not None:
+        # One row of ten for each class that has so many.
+        rows = {label: samples[context == label][:10] for label in range(classes)}
+        rows = {label: row for label, row in rows.items() if len(row) == 10}
+        if rows:
+            return pictures.image_grid(
+                path,
+                np.concatenate(list(rows.values())),
+                levels=levels,
+                columns=10,
+                row_labels=[str(label) for label in rows],
+            )
+    return pictures.image_grid(path, samples[:100], levels=levels)
+
+
+def write_samples(
+    run: Run,
+    data: DataSet,
+    *,
+    num_samples: int,
+    seed: int = 0,
+    context: Sequence[str] | None = None,
+    output: str | None = None,
+) -> tuple[Path, Path]:
+    """Writes samples as `.npz` and their picture beside it; returns both paths.
+
+    Args:
+        run: The trained model.
+        data: The data it was trained on.
+        num_samples: How many.
+        seed: Equal seeds give equal samples.
+        context: What to condition on, as texts, the same for all samples.
+        output: The `.npz` file; by default `samples.npz` in the `model_dir`.
+
+    Raises:
+        ValueError: If the context does not fit the model, or the output its name.
+    """
+    target = Path(output) if output else run.directory.path / "samples.npz"
+    if target.suffix != ".npz":
+        raise ValueError(
+            f"Samples go into an .npz file; received --output={output}. Give a name "
+            "that ends with .npz."
+        )
+    if context is None:
+        contexts = picture_contexts(data, num_samples)
+    else:
+        contexts = parse_context(context, run.spec, num_samples)
+    samples = draw(run.model, num_samples, seed=seed, context=contexts)
+    arrays = {"x": samples} if contexts is None else {"x": samples, "context": contexts}
+    with Replacing(target) as path, path.open("wb") as file:
+        save_arrays(file, arrays)
+    picture = target.with_suffix(".png")
+    draw_picture(picture, run.model, data, samples, contexts)
+    return target, picture
+
+
+def parse_context(texts: Sequence[str], spec: DataSpec, num_samples: int) -> np.ndarray:
+    """The same context for all samples, from texts.
+
+    Raises:
+        ValueError: If the model takes no context, or another one.
+    """
+    if spec.context is None:
+        raise ValueError(
+            "Only conditional models take a context; received --context="
+            f"{','.join(texts)} for a model of p(x). Leave it out."
+        )
+    size = int(np.prod(spec.context.shape))
+    classes = spec.context.num_classes
+    what = f"a class, 0 to {classes - 1}" if classes else f"{size} numbers"
+    try:
+        values = np.asarray(texts, np.float64)
+    except ValueError:
+        values = np.asarray([])
+    fits = len(values) == size and bool(np.isfinite(values).all())
+    if classes is not None:
+        fits = fits and values[0] in range(classes)
+    if not fits:
+        raise ValueError(
+            f"The context of this model is {what}; received "
+            f"--context={','.join(texts)}. Separate numbers by commas."
+        )
+    row = values.astype(spec.context.dtype).reshape(spec.context.shape)
+    return np.broadcast_to(row, (num_samples, *spec.context.shape)).copy()

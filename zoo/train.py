@@ -1,0 +1,99 @@
+"""Trains a model of the zoo: `python -m zoo.train --model=maf`."""
+
+from absl import flags
+
+from zoo import cli, registry
+
+_MODEL = flags.DEFINE_string(
+    "model", None, "Name of a model, or path/to/recipe.py of your own.", required=True
+)
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    None,
+    "Name of a data set, tfds:NAME, or a .csv, .parquet, .npz or .npy file; by default "
+    "the recipe's own.",
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where prepared data are kept.")
+_CONTEXT = flags.DEFINE_list("context", [], "Columns of your file to condition on.")
+_DROP = flags.DEFINE_list("drop", [], "Columns of your file to leave out.")
+_DEQUANTIZE = flags.DEFINE_list(
+    "dequantize", [], "Columns of your file whose values lie on a grid."
+)
+_VALIDATION = flags.DEFINE_string("validation", None, "Your own validation file.")
+_TEST = flags.DEFINE_string("test", None, "Your own test file.")
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", None, "Where to write; by default runs/MODEL-DATASET."
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", default=False, help="Start anew, whatever run is in the model_dir."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and noise.")
+_SET = flags.DEFINE_multi_string(
+    "set", [], "name=value, an option of the model; may be given again."
+)
+_STEPS_PER_EXECUTION = flags.DEFINE_integer(
+    "steps_per_execution", 0, "Steps between two looks at the run; 0 chooses."
+)
+# Flags that stand for a field of the recipe; None leaves it as the recipe has it.
+_FIELDS = {
+    "epochs": flags.DEFINE_integer("epochs", None, "How many epochs at most."),
+    "batch_size": flags.DEFINE_integer("batch_size", None, "Examples a step."),
+    "learning_rate": flags.DEFINE_float(
+        "learning_rate", None, "Of Adam, at the start."
+    ),
+    "schedule": flags.DEFINE_enum(
+        "schedule", None, ["cosine", "constant"], "Of the learning rate."
+    ),
+    "patience": flags.DEFINE_integer(
+        "patience", None, "Epochs without a better validation term; 0 never stops."
+    ),
+    "clip_norm": flags.DEFINE_float("clip_norm", None, "Of all gradients; 0 for none."),
+    "weight_decay": flags.DEFINE_float("weight_decay", None, "Decoupled weight decay."),
+    "weight_averaging": flags.DEFINE_float(
+        "weight_averaging", None, "Momentum of averaged weights; 0 for none."
+    ),
+    "jit_compile": flags.DEFINE_bool("jit_compile", None, "Compile steps with XLA."),
+}
+
+
+def main() -> None:
+    """Translates the flags into one call."""
+    settings = {}
+    for text in _SET.value:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(
+                f"--set takes name=value; received {text!r}. For example --set "
+                "num_steps=10."
+            )
+        settings[name] = value
+    # A wrong name is answered before TensorFlow is loaded.
+    if not _MODEL.value.endswith(".py"):
+        registry.summary("models", _MODEL.value)
+    cli.import_tensorflow()
+    from zoo.training import Options, train
+
+    train(
+        Options(
+            model=_MODEL.value,
+            dataset=_DATASET.value,
+            data={
+                "data_dir": _DATA_DIR.value,
+                "context": _CONTEXT.value,
+                "drop": _DROP.value,
+                "dequantize": _DEQUANTIZE.value,
+                "validation": _VALIDATION.value,
+                "test": _TEST.value,
+            },
+            model_dir=_MODEL_DIR.value,
+            seed=_SEED.value,
+            settings=settings,
+            fields={k: f.value for k, f in _FIELDS.items() if f.value is not None},
+            overwrite=_OVERWRITE.value,
+            steps_per_execution=_STEPS_PER_EXECUTION.value,
+        )
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
