@@ -39,6 +39,8 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14.0.1",
         "scikit-learn>=1.4",
+        # TensorFlow 2.21 no longer brings it; training writes its logs.
+        "tensorboard>=2.18",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.6",
         # The extra brings tf_keras, which TFP imports; nothing here does.

@@ -211,7 +211,7 @@ class GenerativeModel(Serializable, keras.Model):
         return self.terms(*self._split_seeds(inputs))
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
-        """One step of the optimiser on one batch; a step that fails changes nothing."""
+        """One step of the optimiser; where it is not finite, with gradients of zero."""
         inputs, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         inputs, seeds = self._split_seeds(inputs)
         step = self.optimizer.iterations
@@ -240,6 +240,17 @@ class GenerativeModel(Serializable, keras.Model):
         """The terms of one batch, weighted by sample weights where there are any."""
         inputs, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         return self._update(self(inputs), weights)
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """The means so far, over all replicas.
+
+        Keras takes these in place of what the last step returned, where both have the
+        same names. Under a strategy a step returns the plain mean over replicas, which
+        is wrong where padding leaves them with weights of different sums.
+        """
+        means = [self._loss_mean, *self._term_means]
+        updated = [mean for mean in means if tf.convert_to_tensor(mean.count) > 0]
+        return {mean.name: mean.result() for mean in updated}
 
     def _update(
         self, terms: dict[str, tf.Tensor], weights: tf.Tensor | None

@@ -141,8 +141,8 @@ class DataSet:
         train: The rows a model learns from.
         validation: The rows that choose the best weights.
         test: The rows behind every reported number.
-        log_prob: The true density of points `[rows, *event_shape]` in nats, `[rows]`,
-            where it is known.
+        log_prob: The true density of points `[rows, *event_shape]`, and of their
+            contexts where there are any: `[rows]` in nats, where it is known.
         sample: `sample(num_samples, seed)` draws fresh points, where the source is a
             procedure; never points of the splits.
     """
@@ -151,7 +151,7 @@ class DataSet:
     train: Split
     validation: Split
     test: Split
-    log_prob: Callable[[np.ndarray], np.ndarray] | None = None
+    log_prob: Callable[..., np.ndarray] | None = None
     sample: Callable[[int, int], np.ndarray] | None = None
 
     @property
@@ -164,6 +164,8 @@ class DataSet:
         return dataclasses.replace(
             self,
             spec=dataclasses.replace(self.spec, context=None),
+            # A density given the context is not that of the examples alone.
+            log_prob=None if self.spec.context else self.log_prob,
             train=Split(self.train.x),
             validation=Split(self.validation.x),
             test=Split(self.test.x),

@@ -83,7 +83,7 @@ def _check_name(kind: str, name: str) -> None:
     known = names(kind)
     if name in known:
         return
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"; did you mean '{close[0]}'?" if close else "."
     create = f"create zoo/{kind}/{name}.py, " if name.isidentifier() else ""
     other = _OTHER_WAYS[kind] if create else _OTHER_WAYS[kind].removeprefix("or ")

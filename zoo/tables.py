@@ -169,9 +169,9 @@ def _numbers(part: _files.Rows, path: str, names: Sequence[str]) -> np.ndarray:
         column = int(bad.any(axis=0).argmax())
         row = int(bad[:, column].argmax())
         raise ValueError(
-            "Every value must be a finite number; received row "
-            f"{row + 1} of {path}, where {_columns.describe(frame, row, column)}; mend "
-            "the file (a category is an integer 0, 1, ..), or leave the column out with "
+            f"Every value must be a finite number; received row {row + 1} of {path}, "
+            f"where {_columns.describe(frame, row, column)}; mend the file (a category "
+            "is an integer 0, 1, ..), or leave the column out with "
             f"--drop={names[column]}."
         )
     return values

@@ -87,10 +87,10 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     # TFDS raises ValueError, AssertionError or ImportError, with lists of all its sets.
     except Exception as error:
-        first_line = str(error).splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
             "TFDS must know the data set's name, config and version; received "
-            f"'tfds:{name}' ({first_line}); see tensorflow.org/datasets/catalog."
+            f"'tfds:{name}' ({reason}); see tensorflow.org/datasets/catalog."
         ) from error
 
 
@@ -99,8 +99,7 @@ def _choose_features(builder: tfds.core.DatasetBuilder) -> tuple[str, str | None
     info = builder.info
     is_dict = isinstance(info.features, tfds.features.FeaturesDict)
     features = dict(sorted(info.features.items())) if is_dict else {}
-    known = {key: _is_known(feature) for key, feature in features.items()}
-    takes = [key for key, is_known in known.items() if is_known]
+    takes = [key for key, feature in features.items() if _is_taken(feature)]
     labels = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
     keys = info.supervised_keys
     supervised = [k for k in keys if isinstance(k, str)] if keys else []
@@ -119,7 +118,7 @@ def _choose_features(builder: tfds.core.DatasetBuilder) -> tuple[str, str | None
     return (preferred or takes)[0], label
 
 
-def _is_known(feature: tfds.features.FeatureConnector) -> bool:
+def _is_taken(feature: tfds.features.FeatureConnector) -> bool:
     shape = feature.shape
     if not isinstance(shape, tuple) or not shape or None in shape:
         return False

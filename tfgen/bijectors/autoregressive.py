@@ -49,9 +49,8 @@ class Autoregressive(OnePassBijector):
             return i + 1, tf.ensure_shape(x, z.shape)
 
         # Pass i makes coordinate i right, given that those before it are.
-        _, x = tf.while_loop(
-            lambda i, _: i < tf.shape(z)[-1], improve, (tf.constant(0), tf.zeros_like(z))
-        )
+        start = (tf.constant(0), tf.zeros_like(z))
+        _, x = tf.while_loop(lambda i, _: i < tf.shape(z)[-1], improve, start)
         inner = self._transformer(self._network(x))
         log_det = inner.forward_log_det_jacobian(z, event_ndims=0)
         return x, total_log_det(log_det, z)

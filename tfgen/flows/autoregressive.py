@@ -27,8 +27,7 @@ class MaskedAutoregressive(BijectorLayer):
         **kwargs: `name` and `dtype`.
 
     Raises:
-        ValueError: If the events are not vectors, or are of one feature and nothing to
-            depend on.
+        ValueError: If the events are not vectors.
 
     References:
         Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density

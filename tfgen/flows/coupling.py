@@ -71,6 +71,12 @@ class Coupling(BijectorLayer):
 
     def bijector(self, context: Context = None) -> tfb.Bijector:
         """The coupling given `context`, `[batch, context_features]`."""
+        if (context is not None) != bool(self.context_features):
+            raise ValueError(
+                f"Coupling was made for {self.context_features} context features; "
+                f"received {'no context' if context is None else 'a context'}. "
+                "Set context_features to the size of the context, 0 for none."
+            )
 
         def network(kept: tf.Tensor) -> tf.Tensor:
             inputs = kept if context is None else tf.concat([kept, context], axis=-1)

@@ -42,8 +42,10 @@ class FirstNonFinite(keras.metrics.Metric):
 
     def failure(self) -> tuple[int, str] | None:
         """The step (from 0) and the name of what failed first, or None."""
-        step = int(self._step.value)
-        return None if step < 0 else (step, self.names[int(self._index.value)])
+        # Read as tensors: under a strategy the variables have a part on each device.
+        step = int(tf.convert_to_tensor(self._step))
+        index = int(tf.convert_to_tensor(self._index))
+        return None if step < 0 else (step, self.names[index])
 
     def result(self) -> tf.Tensor:
         """The first bad step, -1 if there is none."""

@@ -47,7 +47,7 @@ class DensityModel(GenerativeModel):
     ) -> dict[str, tf.Tensor]:
         """`log_prob`, `[batch]` in nats."""
         del seeds  # The density is exact: nothing is drawn.
-        x = tf.cast(inputs["x"], self.compute_dtype)
+        x = tf.cast(self.check_x(inputs["x"]), self.compute_dtype)
         distribution = self.distribution.distribution(inputs.get("context"))
         return {"log_prob": distribution.log_prob(x)}
 
@@ -58,7 +58,7 @@ class DensityModel(GenerativeModel):
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the distribution."""
         del seeds
-        x = tf.cast(inputs["x"], self.compute_dtype)
+        x = tf.cast(self.check_x(inputs["x"]), self.compute_dtype)
         self.distribution.adapt(x, inputs.get("context"))
 
     def log_prob(self, x: ArrayLike, context: ArrayLike | None = None) -> tf.Tensor:

@@ -29,7 +29,8 @@ class Dequantized(GenerativeModel):
         **kwargs: `name` and `dtype`.
 
     Raises:
-        ValueError: Unless either `levels` or `steps` and `offsets` are given.
+        ValueError: Unless either `levels` or `steps` and `offsets` are given, these
+            for each feature.
 
     References:
         Theis, van den Oord and Bethge, 2016. A Note on the Evaluation of Generative
@@ -55,6 +56,14 @@ class Dequantized(GenerativeModel):
                 f"levels={levels}, steps={steps}, offsets={offsets}. "
                 "For 8-bit images give levels=256."
             )
+        if steps is not None and offsets is not None:
+            features = math.prod(density.event_shape)
+            if not len(steps) == len(offsets) == features or min(steps) < 0:
+                raise ValueError(
+                    f"Dequantized takes a step of 0 or more and an offset for each of "
+                    f"the {features} features; received steps={steps}, "
+                    f"offsets={offsets}. Give 0 for a continuous feature."
+                )
         self.density = density
         self.levels = levels
         self.steps = None if steps is None else tuple(steps)
@@ -108,7 +117,7 @@ class Dequantized(GenerativeModel):
         return self._quantize(flow_distribution(self.density, context).forward(z))
 
     def _dequantize(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        x = tf.cast(x, self.compute_dtype)
+        x = tf.cast(self.check_x(x), self.compute_dtype)
         noise = random.uniform(seeds, self.event_shape, dtype=x.dtype)
         return x + self._cell(x.dtype) * noise
 

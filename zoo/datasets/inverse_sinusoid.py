@@ -5,8 +5,8 @@ is uniform on (0, 1) and the context is `x + 0.3 sin(2 pi x)` plus Gaussian nois
 standard deviation 0.05. Given the context, `x` has up to three modes, where a
 regression would answer with their mean.
 
-The density is known but for a quadrature of the normaliser over `x`:
-`p(x | context) = N(context; f(x), 0.05^2) / integral_0^1 N(context; f(t), 0.05^2) dt`.
+`p(x | context) = N(context; f(x), 0.05^2) / integral_0^1 N(context; f(t), 0.05^2) dt`,
+where Gauss-Legendre quadrature gives the integral.
 """
 
 import math
@@ -40,10 +40,10 @@ def load(*, data_dir: str | None, seed: int) -> DataSet:
         num_train=len(train),
         columns=("x",),
     )
-    return DataSet(spec, train, validation, test)
+    return DataSet(spec, train, validation, test, _log_prob)
 
 
-def conditional_log_prob(x: np.ndarray, context: np.ndarray) -> np.ndarray:
+def _log_prob(x: np.ndarray, context: np.ndarray) -> np.ndarray:
     """The true `log p(x | context)` of rows `[rows, 1]` of both, in nats, `[rows]`."""
     node, weight = np.polynomial.legendre.leggauss(400)
     likelihood = _likelihood((node + 1) / 2, context)

@@ -13,6 +13,7 @@ def build(
     spec: DataSpec,
     *,
     hidden_units: tuple[int, ...] = (256, 256),
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """A masked autoregressive flow of one step."""
@@ -22,6 +23,7 @@ def build(
             spec.event_shape,
             num_steps=1,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
         ),
     )

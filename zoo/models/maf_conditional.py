@@ -14,6 +14,7 @@ def build(
     *,
     num_steps: int = 5,
     hidden_units: tuple[int, ...] = (256, 256),
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """The steps of `maf`, each of which sees the context."""
@@ -24,6 +25,7 @@ def build(
             spec.event_shape,
             num_steps=num_steps,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
             context_network=embed,
             context_features=context_features,

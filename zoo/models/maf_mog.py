@@ -16,6 +16,7 @@ def build(
     num_components: int = 10,
     num_steps: int = 5,
     hidden_units: tuple[int, ...] = (256, 256),
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """The steps of `maf` over a trainable mixture in place of the standard normal."""
@@ -25,6 +26,7 @@ def build(
             spec.event_shape,
             num_steps=num_steps,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
             base=Mixture(features(spec), num_components),
         ),

@@ -14,6 +14,7 @@ def build(
     *,
     num_steps: int = 6,
     hidden_units: tuple[int, ...] = (256, 256),
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """Additive couplings with other orders of the coordinates between them."""
@@ -23,6 +24,7 @@ def build(
             spec.event_shape,
             num_steps=num_steps,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
         ),
     )

@@ -17,6 +17,7 @@ def build(
     num_bins: int = 8,
     bound: float = 4.0,
     autoregressive: bool = False,
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """Spline couplings, or autoregressive spline steps."""
@@ -29,6 +30,7 @@ def build(
             autoregressive=autoregressive,
             num_steps=num_steps,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
         ),
     )

@@ -14,6 +14,7 @@ def build(
     *,
     num_steps: int = 8,
     hidden_units: tuple[int, ...] = (128, 128),
+    activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """Affine couplings with other orders of the coordinates between them."""
@@ -23,6 +24,7 @@ def build(
             spec.event_shape,
             num_steps=num_steps,
             hidden_units=hidden_units,
+            activation=activation,
             preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
         ),
     )
