@@ -34,7 +34,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "keras>=3.12.1,<4",
-        "matplotlib>=3.8",
+        "matplotlib>=3.10",
         "numpy>=1.26",
         "pandas>=2.1",
         "pyarrow>=14.0.1",

@@ -21,12 +21,12 @@ def run(main: Callable[[], None]) -> None:
     """
 
     def wrapped(argv: Sequence[str]) -> None:
-        if len(argv) > 1:
-            raise app.UsageError(
-                f"Every option is a flag, --name=value; received {argv[1]!r} alone. "
-                "See --help."
-            )
         try:
+            if len(argv) > 1:
+                raise ValueError(
+                    f"Every option is a flag, --name=value; received {argv[1]!r} "
+                    "alone. See --help."
+                )
             main()
         except (ValueError, TypeError, OSError, ArithmeticError) as error:
             if _TRACEBACK.value:

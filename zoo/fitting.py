@@ -61,13 +61,16 @@ def fit(
         recipe: How to train.
         seed: Of the order of examples; the model's noise has its own `noise_seed`.
         directory: Where to write.
-        steps_per_execution: Steps between two looks at the run; 0 chooses.
+        steps_per_execution: Steps between two looks at the run; 0 chooses. An epoch
+            is a multiple of them.
 
     Raises:
         ArithmeticError: If a term, the loss or the gradients stop being finite.
     """
     batch_size = min(recipe.batch_size, len(data.train))
-    steps, chosen = plan_steps(len(data.train) // batch_size)
+    steps, between_looks = plan_steps(
+        len(data.train) // batch_size, steps_per_execution
+    )
     rate: object = recipe.learning_rate
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
@@ -84,7 +87,7 @@ def fit(
     model.compile(
         optimizer,
         jit_compile=recipe.jit_compile,
-        steps_per_execution=steps_per_execution or chosen,
+        steps_per_execution=between_looks,
     )
     term = model.term_names[0]
     best = KeepBest(f"val_{term}", recipe.patience)
@@ -117,16 +120,20 @@ def fit(
     )
 
 
-def plan_steps(available: int) -> tuple[int, int]:
+def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
     """Steps of an epoch, and how many of them run between two looks.
 
-    The first is a multiple of the second: a shorter last execution would be compiled
-    again. Batches beyond it are left out; which ones changes with each epoch.
+    The first is a multiple of the second: Keras would run over the end of the epoch.
+    Batches beyond it are left out; which ones changes with each epoch.
+
+    Args:
+        available: Batches of an epoch.
+        between_looks: The second number; 0 chooses.
     """
-    if available <= _MAX_STEPS_PER_EXECUTION:
-        return available, available
-    candidates = range(_MAX_STEPS_PER_EXECUTION // 2, _MAX_STEPS_PER_EXECUTION + 1)
-    chosen = min(candidates, key=lambda size: (available % size, -size))
+    chosen = min(between_looks or _MAX_STEPS_PER_EXECUTION, available)
+    if not between_looks and available > chosen:
+        candidates = range(chosen // 2, chosen + 1)
+        chosen = min(candidates, key=lambda size: (available % size, -size))
     return available - available % chosen, chosen
 
 
@@ -210,6 +217,8 @@ class KeepBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies the weights if they are the best so far."""
         value = float((logs or {})[self.monitor])
+        if math.isnan(value):  # Worse than any number, also in the first epoch.
+            value = -math.inf
         if value > self.value or self.epoch < 0:
             self.epoch, self.value = epoch, value
             self._weights = self.model.get_weights()

@@ -32,7 +32,7 @@ class ModelDir:
         self.path = Path(path)
 
     def enter(self, config: Mapping[str, object], *, overwrite: bool) -> str:
-        """Makes the directory ready for a run.
+        """Makes the directory ready for a run: nothing of an earlier one is left.
 
         Args:
             config: The resolved configuration of the run.
@@ -52,20 +52,19 @@ class ModelDir:
                     "A model_dir is empty, new or an earlier run's; received "
                     f"{self.path}, which holds other files. Give another --model_dir."
                 )
-            before = self.read("config.json")
-            differences = _differences(before, json.loads(json.dumps(config)))
-            if overwrite:
-                self._clear()
-            elif differences:
-                raise ValueError(
-                    f"{self.path} holds another run; it differs in "
-                    f"{'; '.join(differences)}. Give another --model_dir, or "
-                    "--overwrite to start anew."
-                )
-            elif self.is_finished:
-                return "finished"
-            else:
+            if not overwrite:
+                before = self.read("config.json")
+                differences = _differences(before, json.loads(json.dumps(config)))
+                if differences:
+                    raise ValueError(
+                        f"{self.path} holds another run; it differs in "
+                        f"{'; '.join(differences)}. Give another --model_dir, or "
+                        "--overwrite to start anew."
+                    )
+                if self.is_finished:
+                    return "finished"
                 state = "unfinished"
+            self._clear()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.write("config.json", config)
@@ -118,10 +117,12 @@ class ModelDir:
                 self.path / "model.keras", compile=False, safe_mode=True
             )
         except (TypeError, ValueError, KeyError, OSError) as error:
+            # Keras goes on with advice and the whole configuration.
+            reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
             raise ValueError(
-                f"{self.path / 'model.keras'} cannot be read as a model: "
-                f"{str(error).splitlines()[0]} If the recipe is a file of yours, give "
-                "it again as --model=path/to/recipe.py; else train anew, --overwrite."
+                f"{self.path / 'model.keras'} cannot be read as a model ({reason}). If "
+                "the recipe is a file of yours, give it again as "
+                "--model=path/to/recipe.py; else train anew, --overwrite."
             ) from error
 
     def read(self, name: str) -> Json:
@@ -162,14 +163,17 @@ class ModelDir:
             )
 
     def _clear(self) -> None:
-        """Removes what a run writes, and nothing else."""
+        """Removes what a run and `zoo.sample` write, and nothing else."""
         for pattern in (
             "report.json",
             "model.keras",
             "metrics.csv",
-            "*.npz",
-            "*.png",
+            "examples.npz",
+            "samples.npz",
+            "samples.png",
+            "training.png",
             "logs/**/events.out.tfevents.*",
+            ".tmp-*",  # Of a run that was killed.
         ):
             for path in self.path.glob(pattern):
                 path.unlink()
@@ -190,6 +194,11 @@ class Replacing:
         self._temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
 
     def __enter__(self) -> Path:
+        if not self._target.parent.is_dir():
+            raise FileNotFoundError(
+                "A file is written into a directory that exists; received "
+                f"{self._target}. Make {self._target.parent}, or write elsewhere."
+            )
         return self._temporary
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:

@@ -22,7 +22,7 @@ def preprocessing(spec: DataSpec, *, logit_alpha: float = 0.0) -> list[BijectorL
     """
     shape = spec.event_shape
     layers: list[BijectorLayer] = []
-    if spec.levels is not None and logit_alpha > 0:
+    if spec.levels is not None and logit_alpha != 0:
         layers += [Scale(shape, 1.0 / spec.levels), Logit(shape, logit_alpha)]
     layers.append(Standardize(shape))
     if len(shape) != 1:

@@ -50,12 +50,12 @@ class Recipe:
     build: "Callable[..., GenerativeModel]"
     dataset: str
     conditional: bool = False
-    batch_size: int = 128
+    batch_size: int = 256
     learning_rate: float = 1e-3
     epochs: int = 100
     schedule: str = "cosine"
     patience: int = 0
-    clip_norm: float = 10.0
+    clip_norm: float = 1.0
     weight_decay: float = 0.0
     weight_averaging: float = 0.0
     jit_compile: bool = True
@@ -95,14 +95,18 @@ class Recipe:
         }
 
     def parse(self, settings: Mapping[str, str]) -> dict[str, object]:
-        """Texts of `--set name=value` as keyword arguments of `build`.
+        """The keyword arguments of `build`: texts of `--set name=value`, or defaults.
 
         Raises:
             ValueError: If a name is unknown or a text is not of the name's type.
         """
         options = self.options()
         known = ", ".join(f"{name} ({option})" for name, option in options.items())
-        arguments = {}
+        arguments = {
+            name: option.default
+            for name, option in options.items()
+            if option.default is not inspect.Parameter.empty
+        }
         for name, text in settings.items():
             if name not in options:
                 raise ValueError(
@@ -136,13 +140,24 @@ class Option:
         )
 
     def parse(self, text: str) -> object:
-        """The value that `text` stands for; ValueError if there is none."""
+        """The value that `text` stands for.
+
+        Raises:
+            ValueError: If there is none.
+            TypeError: If the option has a type that no text stands for.
+        """
         if typing.get_origin(self.type) is tuple:
             return tuple(int(part) for part in text.split(","))
         if self.type is bool:
             if text.lower() not in ("true", "false"):
                 raise ValueError(text)
             return text.lower() == "true"
+        if self.type not in (int, float, str):
+            raise TypeError(
+                "--set takes numbers, texts, true or false, and lists of integers; "
+                f"received an option of type {self.type}. Annotate it in the recipe as "
+                "int, float, str, bool or tuple[int, ...]."
+            )
         return typing.cast(type, self.type)(text)
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from zoo.runs import Run
 from zoo.tables import iterate_rows
 
 _SHOWN = 10
+_NO_NUMBER = "its values are too large for the model's 32-bit floats"
 
 
 def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) -> None:
@@ -26,7 +27,16 @@ def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) 
         source: File with the columns that the model was trained on.
         target: The `.csv` file to write; it appears when it is whole.
         batch_size: Rows in memory at a time.
+
+    Raises:
+        ValueError: If the target is the source, or the source cannot be read.
     """
+    if Path(target).exists() and Path(source).exists():
+        if Path(target).samefile(source):
+            raise ValueError(
+                "Scores go into a file of their own; received the same file as --input "
+                f"and as --output, {target}. Give another --output."
+            )
     scorer = Scorer(run.model)
     answer = run.model.term_names[0]
     rows = 0
@@ -37,21 +47,23 @@ def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) 
         writer.writerow(["row", answer, "percentile"])
         for first, x, context, bad in iterate_rows(source, run.spec, batch_size):
             scores = scorer(Split(x, context), first_row=first)[answer]
-            for number, _ in bad:
+            reasons = dict(bad)
+            for number in reasons:
                 scores[number - first] = np.nan
-            for offset, (score, percentile) in enumerate(
-                zip(scores, percentiles(scores, run.report), strict=True)
+            shares = percentiles(scores, run.report)
+            for number, (score, share) in enumerate(
+                zip(scores, shares, strict=True), start=first
             ):
-                cells = ["", ""]
-                if not np.isnan(score):
-                    cells = [f"{score:.6g}", f"{percentile:.1f}"]
-                    lowest = min(lowest, (float(score), first + offset))
-                writer.writerow([first + offset, *cells])
-            bad_rows += bad
+                if np.isnan(score):
+                    bad_rows.append((number, reasons.get(number, _NO_NUMBER)))
+                    writer.writerow([number, "", ""])
+                else:
+                    lowest = min(lowest, (float(score), number))
+                    writer.writerow([number, f"{score:.6g}", f"{share:.1f}"])
             rows += len(scores)
     print(f"{rows:,} rows of {source} scored into {target}")
-    if np.isfinite(lowest[0]):
-        print(f"lowest {answer}: {lowest[0]:.3f} nats, row {lowest[1]}")
+    if lowest[1]:
+        print(f"lowest {answer}: {lowest[0]:.6g} nats, row {lowest[1]}")
     for number, reason in bad_rows[:_SHOWN]:
         print(f"row {number} has no score: {reason}")
     if len(bad_rows) > _SHOWN:

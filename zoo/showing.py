@@ -139,6 +139,7 @@ def write_samples(
     else:
         contexts = parse_context(context, run.spec, num_samples)
     samples = draw(run.model, num_samples, seed=seed, context=contexts)
+    samples = samples.astype(run.spec.dtype)
     arrays = {"x": samples} if contexts is None else {"x": samples, "context": contexts}
     with Replacing(target) as path, path.open("wb") as file:
         save_arrays(file, arrays)

@@ -27,12 +27,21 @@ _MODEL_DIR = flags.DEFINE_string(
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", default=False, help="Start anew, whatever run is in the model_dir."
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and noise.")
+_SEED = flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed of weights, order and noise.",
+    lower_bound=0,
+    upper_bound=2**32 - 1,
+)
 _SET = flags.DEFINE_multi_string(
     "set", [], "name=value, an option of the model; may be given again."
 )
 _STEPS_PER_EXECUTION = flags.DEFINE_integer(
-    "steps_per_execution", 0, "Steps between two looks at the run; 0 chooses."
+    "steps_per_execution",
+    0,
+    "Steps between two looks at the run; 0 chooses.",
+    lower_bound=0,
 )
 # Flags that stand for a field of the recipe; None leaves it as the recipe has it.
 _FIELDS = {

@@ -5,16 +5,17 @@ import pytest
 
 
 @pytest.fixture
-def perturb():
-    """A function that adds seeded noise to all weights of a layer and returns it.
+def randomize():
+    """A function that gives a layer seeded random weights and returns it.
 
-    Flows start as the identity, for which laws hold even where the code is wrong.
+    Flows start as the identity, for which laws hold even where the code is wrong. And
+    what holds for these weights does not depend on how layers start theirs.
     """
 
-    def perturb(layer, stddev=0.5, seed=0):
+    def randomize(layer, stddev=0.5, seed=0):
         rng = np.random.default_rng(seed)
         for weight in layer.trainable_weights:
-            weight.assign_add(stddev * rng.standard_normal(weight.shape))
+            weight.assign(stddev * rng.standard_normal(weight.shape))
         return layer
 
-    return perturb
+    return randomize

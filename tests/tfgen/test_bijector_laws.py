@@ -97,10 +97,10 @@ PRECISIONS = [
 ]
 
 
-def make(name, dtype, perturb):
+def make(name, dtype, randomize):
     """The layer away from the identity, and a context where it takes one."""
     case = BIJECTORS[name]
-    layer = perturb(case.make(dtype=dtype))
+    layer = randomize(case.make(dtype=dtype))
     if isinstance(layer, flows.Standardize):
         data = np.random.default_rng(2).normal(3.0, 2.0, [50, *layer.event_shape])
         layer.adapt(tf.constant(data, dtype))
@@ -153,8 +153,8 @@ def repeated(context, layer):
 
 
 @pytest.mark.parametrize(("name", "dtype"), PRECISIONS)
-def test_round_trips(name, dtype, perturb):
-    layer, context = make(name, dtype, perturb)
+def test_round_trips(name, dtype, randomize):
+    layer, context = make(name, dtype, randomize)
     bijector = layer.bijector(context)
     x, z = draw_data(layer, dtype), draw(layer.noise_event_shape, dtype)
     noise = bijector.inverse(x)
@@ -167,8 +167,8 @@ def test_round_trips(name, dtype, perturb):
 
 
 @pytest.mark.parametrize(("name", "dtype"), PRECISIONS)
-def test_log_dets_are_those_of_the_jacobian_and_cancel(name, dtype, perturb):
-    layer, context = make(name, dtype, perturb)
+def test_log_dets_are_those_of_the_jacobian_and_cancel(name, dtype, randomize):
+    layer, context = make(name, dtype, randomize)
     bijector = layer.bijector(repeated(context, layer))
     z, inverse_log_det, jacobian = values_and_jacobian(
         functools.partial(inverse_and_log_det, bijector),
@@ -186,8 +186,8 @@ def test_log_dets_are_those_of_the_jacobian_and_cancel(name, dtype, perturb):
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_both_at_once_are_what_tfp_gives_one_by_one(name, perturb):
-    layer, context = make(name, "float64", perturb)
+def test_both_at_once_are_what_tfp_gives_one_by_one(name, randomize):
+    layer, context = make(name, "float64", randomize)
     x, z = draw_data(layer, "float64"), draw(layer.noise_event_shape, "float64")
     data_ndims, noise_ndims = len(layer.event_shape), len(layer.noise_event_shape)
     noise, inverse_log_det = inverse_and_log_det(layer.bijector(context), x, data_ndims)
@@ -209,8 +209,8 @@ def test_both_at_once_are_what_tfp_gives_one_by_one(name, perturb):
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_no_rows_give_no_rows(name, perturb):
-    layer, context = make(name, "float32", perturb)
+def test_no_rows_give_no_rows(name, randomize):
+    layer, context = make(name, "float32", randomize)
     bijector = layer.bijector(None if context is None else context[:0])
     x = tf.zeros([0, *layer.event_shape])
     z, _ = inverse_and_log_det(bijector, x, len(layer.event_shape))
@@ -220,8 +220,8 @@ def test_no_rows_give_no_rows(name, perturb):
 
 
 @pytest.mark.parametrize("name", CONDITIONERS)
-def test_conditioners_give_a_log_det_a_row(name, perturb):
-    layer, context = make(name, "float32", perturb)
+def test_conditioners_give_a_log_det_a_row(name, randomize):
+    layer, context = make(name, "float32", randomize)
     x = draw_data(layer, "float32")
     assert inverse_and_log_det(layer.bijector(context), x, 1)[1].shape == (BATCH,)
     assert forward_and_log_det(layer.bijector(context), x, 1)[1].shape == (BATCH,)
@@ -241,8 +241,8 @@ def test_training_starts_at_the_identity(name):
 
 
 @pytest.mark.parametrize("name", [n for n in EACH if n in CONDITIONERS])
-def test_training_reaches_every_weight(name, perturb):
-    layer, context = make(name, "float32", perturb)
+def test_training_reaches_every_weight(name, randomize):
+    layer, context = make(name, "float32", randomize)
     x = draw_data(layer, "float32")
     with tf.GradientTape() as tape:
         z, log_det = inverse_and_log_det(layer.bijector(context), x, 1)
@@ -256,8 +256,8 @@ def test_training_reaches_every_weight(name, perturb):
 
 
 @pytest.mark.parametrize("name", [n for n in CONDITIONERS if "Masked" in n])
-def test_autoregressive_noise_depends_on_no_later_coordinate(name, perturb):
-    layer, context = make(name, "float64", perturb)
+def test_autoregressive_noise_depends_on_no_later_coordinate(name, randomize):
+    layer, context = make(name, "float64", randomize)
     x = draw_data(layer, "float64")
     inverse = functools.partial(
         inverse_and_log_det, layer.bijector(repeated(context, layer))
@@ -270,8 +270,8 @@ def test_autoregressive_noise_depends_on_no_later_coordinate(name, perturb):
 
 
 @pytest.mark.parametrize("name", [n for n in CONDITIONERS if "Coupling" in n])
-def test_coupling_keeps_the_first_half_and_changes_the_rest(name, perturb):
-    layer, context = make(name, "float64", perturb)
+def test_coupling_keeps_the_first_half_and_changes_the_rest(name, randomize):
+    layer, context = make(name, "float64", randomize)
     kept = layer.event_shape[0] // 2
     x = draw_data(layer, "float64")
     inverse = functools.partial(
@@ -286,8 +286,8 @@ def test_coupling_keeps_the_first_half_and_changes_the_rest(name, perturb):
 
 
 @pytest.mark.parametrize("name", [n for n in CONDITIONERS if "context" in n])
-def test_every_changed_coordinate_depends_on_its_own_context(name, perturb):
-    layer, context = make(name, "float64", perturb)
+def test_every_changed_coordinate_depends_on_its_own_context(name, randomize):
+    layer, context = make(name, "float64", randomize)
     # Inside the interval of the splines.
     x = tf.fill([BATCH, *layer.event_shape], tf.constant(0.3, tf.float64))
     kept = layer.event_shape[0] // 2 if isinstance(layer, flows.Coupling) else 0
@@ -419,8 +419,8 @@ def test_gradients_are_finite_outside_a_spline_and_at_its_knots(direction, dtype
 
 
 @pytest.mark.parametrize("name", [n for n in EACH if "spline" in n])
-def test_gradients_of_spline_layers_are_finite_far_outside(name, perturb):
-    layer, context = make(name, "float32", perturb)
+def test_gradients_of_spline_layers_are_finite_far_outside(name, randomize):
+    layer, context = make(name, "float32", randomize)
     row = tf.constant([-1e30, -2.0, 0.0, 2.0, 2.5, 1e30])
     x = tf.tile(row[:, tf.newaxis], [1, layer.event_shape[0]])
     with tf.GradientTape() as tape:

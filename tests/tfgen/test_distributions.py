@@ -124,8 +124,8 @@ DISCRETE = {
 ALL = {**DENSITIES, **DISCRETE}
 
 
-def make(name, perturb):
-    return perturb(ALL[name].make(), stddev=0.2)
+def make(name, randomize):
+    return randomize(ALL[name].make(), stddev=0.2)
 
 
 def context_rows(name, rows):
@@ -166,8 +166,8 @@ def mass_on_grid(name, layer, samples):
 
 
 @pytest.mark.parametrize("name", DENSITIES)
-def test_densities_integrate_to_one_and_samples_are_like_them(name, perturb):
-    layer = make(name, perturb)
+def test_densities_integrate_to_one_and_samples_are_like_them(name, randomize):
+    layer = make(name, randomize)
     seeds = tfgen.random.row_seeds(0, tf.range(2000))
     samples = layer.sample(seeds, context_rows(name, 2000)).numpy()
     assert samples.shape == (2000, *layer.event_shape)
@@ -193,8 +193,8 @@ def test_densities_integrate_to_one_and_samples_are_like_them(name, perturb):
 
 
 @pytest.mark.parametrize("name", DISCRETE)
-def test_probabilities_sum_to_one_and_samples_are_like_them(name, perturb):
-    layer, num_values = make(name, perturb), DISCRETE[name].num_values
+def test_probabilities_sum_to_one_and_samples_are_like_them(name, randomize):
+    layer, num_values = make(name, randomize), DISCRETE[name].num_values
     size = int(np.prod(layer.event_shape))
     states = np.array(list(itertools.product(range(num_values), repeat=size)))
     x = tf.constant(states.reshape([-1, *layer.event_shape]), tf.float32)
@@ -217,8 +217,8 @@ def test_probabilities_sum_to_one_and_samples_are_like_them(name, perturb):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_samples_come_with_their_log_densities(name, perturb):
-    layer = make(name, perturb)
+def test_samples_come_with_their_log_densities(name, randomize):
+    layer = make(name, randomize)
     seeds, context = tf.range(50), different_contexts(name, 50)
     x, log_prob = layer.sample_and_log_prob(seeds, context)
     np.testing.assert_array_equal(x, layer.sample(seeds, context))
@@ -228,8 +228,8 @@ def test_samples_come_with_their_log_densities(name, perturb):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_rows_are_independent_of_their_batch(name, perturb):
-    layer = make(name, perturb)
+def test_rows_are_independent_of_their_batch(name, randomize):
+    layer = make(name, randomize)
     seeds, context = tf.range(40), different_contexts(name, 40)
     x = layer.sample(seeds, context)
     log_prob = layer(x, context)
@@ -245,8 +245,8 @@ def test_rows_are_independent_of_their_batch(name, perturb):
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if ALL[n].context is not None])
-def test_a_context_matters_to_its_own_row_alone(name, perturb):
-    layer = make(name, perturb)
+def test_a_context_matters_to_its_own_row_alone(name, randomize):
+    layer = make(name, randomize)
     seeds, context = tf.range(5), context_rows(name, 5)
     x = layer.sample(seeds, context)
     changed = context.numpy()
@@ -275,8 +275,8 @@ def test_a_context_matters_to_its_own_row_alone(name, perturb):
         "categorical made 3",
     ],
 )
-def test_graphs_take_any_batch(name, perturb):
-    layer = make(name, perturb)
+def test_graphs_take_any_batch(name, randomize):
+    layer = make(name, randomize)
     context = different_contexts(name, 5)
     arguments = [tf.range(5), *([] if context is None else [context])]
 
@@ -297,8 +297,8 @@ def test_graphs_take_any_batch(name, perturb):
 
 
 @pytest.mark.parametrize("name", ["gaussian 2", "maf 2", "realnvp 2", "nsf 2"])
-def test_gradients_reach_the_weights_through_samples(name, perturb):
-    layer = make(name, perturb)
+def test_gradients_reach_the_weights_through_samples(name, randomize):
+    layer = make(name, randomize)
     with tf.GradientTape() as tape:
         x = layer.sample(tf.range(5), context_rows(name, 5))
         loss = tf.reduce_sum(x**2)
@@ -348,8 +348,8 @@ def test_diagonal_mixture_agrees_with_scipy():
     np.testing.assert_allclose(layer(tf.constant(x)), expected, rtol=1e-9)
 
 
-def test_full_mixture_agrees_with_scipy(perturb):
-    layer = perturb(Mixture([3], 2, "full", dtype="float64"), stddev=1.0)
+def test_full_mixture_agrees_with_scipy(randomize):
+    layer = randomize(Mixture([3], 2, "full", dtype="float64"), stddev=1.0)
     mixture = layer.distribution()
     weights = mixture.mixture_distribution.probs_parameter().numpy()
     components = mixture.components_distribution
@@ -370,7 +370,7 @@ def test_components_of_a_mixture_start_apart():
     assert len(np.unique(components.loc, axis=0)) == 4
 
 
-def test_a_linear_flow_is_a_gaussian(perturb):
+def test_a_linear_flow_is_a_gaussian(randomize):
     # x_i = exp(s_i) z_i + t_i(x_<i), linear in x, twice, with the order reversed.
     layers = [
         MaskedAutoregressive([3], [6], activation="linear", dtype="float64"),
@@ -378,7 +378,7 @@ def test_a_linear_flow_is_a_gaussian(perturb):
         MaskedAutoregressive([3], [6], activation="linear", dtype="float64"),
         tfgen.flows.ActNorm([3], dtype="float64"),
     ]
-    flow = perturb(Flow(StandardNormal([3], dtype="float64"), layers, dtype="float64"))
+    flow = randomize(Flow(StandardNormal([3], dtype="float64"), layers, dtype="float64"))
     for weight in flow.trainable_weights:
         # Log-scales, every second output, lose their dependence on x.
         if tuple(weight.shape) == (6, 6):
@@ -465,13 +465,13 @@ def test_builders_use_the_transformer_of_their_paper(builder, transformer):
 
 
 @pytest.mark.parametrize("features", [2, 3, 5, 8])
-def test_couplings_between_permutations_change_every_coordinate(features, perturb):
+def test_couplings_between_permutations_change_every_coordinate(features, randomize):
     flow = tfgen.realnvp([features], num_steps=5, hidden_units=[4])
     rng = np.random.default_rng(0)
     x = tf.constant(rng.standard_normal([4, features]), tf.float32)
     for layer in flow.bijectors:
         if isinstance(layer, tfgen.flows.Coupling):
-            perturb(layer)
+            randomize(layer)
     order = tf.range(features, dtype=tf.float32)[tf.newaxis]
     for layer in flow.bijectors:
         if isinstance(layer, tfgen.flows.Permute):

@@ -126,9 +126,9 @@ FLOWS = pytest.mark.parametrize(
 )
 
 
-def make(name, perturb=lambda layer: layer, optimizer="sgd", **options):
+def make(name, randomize=lambda layer: layer, optimizer="sgd", **options):
     """A compiled model with inputs, seeds among them; without XLA unless told so."""
-    model = perturb(MODELS[name].make())
+    model = randomize(MODELS[name].make())
     model.compile(optimizer, **{"jit_compile": False, **options})
     inputs = MODELS[name].inputs(np.random.default_rng(0))
     seeds = tfgen.random.row_seeds(0, tf.range(ROWS)).numpy()
@@ -148,8 +148,8 @@ def terms(model, inputs):
 
 
 @EVERY
-def test_a_model_gives_one_finite_number_an_example(name, perturb):
-    model, inputs = make(name, perturb)
+def test_a_model_gives_one_finite_number_an_example(name, randomize):
+    model, inputs = make(name, randomize)
     assert model.kind == ("exact" if isinstance(model, DensityModel) else "lower_bound")
     answers = model(inputs)
     assert tuple(answers) == model.term_names
@@ -160,8 +160,8 @@ def test_a_model_gives_one_finite_number_an_example(name, perturb):
 
 
 @EVERY
-def test_log_prob_and_elbo_are_the_terms(name, perturb):
-    model, inputs = make(name, perturb)
+def test_log_prob_and_elbo_are_the_terms(name, randomize):
+    model, inputs = make(name, randomize)
     context = inputs.get("context")
     if isinstance(model, DensityModel):
         answers = model.log_prob(inputs["x"], context)
@@ -171,8 +171,8 @@ def test_log_prob_and_elbo_are_the_terms(name, perturb):
 
 
 @EVERY
-def test_terms_of_a_row_are_its_own(name, perturb):
-    model, inputs = make(name, perturb)
+def test_terms_of_a_row_are_its_own(name, randomize):
+    model, inputs = make(name, randomize)
     expected = terms(model, inputs)
     for rows in (slice(3, 4), slice(10, 17), slice(None, None, -1)):
         part = terms(model, take(inputs, rows))
@@ -185,9 +185,9 @@ def test_terms_of_a_row_are_its_own(name, perturb):
 
 
 @EVERY
-def test_the_tape_watches_what_keras_trains(name, perturb):
+def test_the_tape_watches_what_keras_trains(name, randomize):
     # Variables of other objects would be trained by nobody and saved nowhere.
-    model, inputs = make(name, perturb)
+    model, inputs = make(name, randomize)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(inputs)[model.term_names[0]])
     watched = {variable.ref() for variable in tape.watched_variables()}
@@ -199,8 +199,8 @@ def test_the_tape_watches_what_keras_trains(name, perturb):
 
 
 @EVERY
-def test_numbers_do_not_depend_on_the_batch_size(name, perturb):
-    model, inputs = make(name, perturb, run_eagerly=True)
+def test_numbers_do_not_depend_on_the_batch_size(name, randomize):
+    model, inputs = make(name, randomize, run_eagerly=True)
     (term,) = model.term_names
     expected = terms(model, inputs)
     # Three batches of 7 rows, and one of 3.
@@ -211,8 +211,8 @@ def test_numbers_do_not_depend_on_the_batch_size(name, perturb):
 
 
 @EVERY
-def test_rows_of_weight_zero_are_padding(name, perturb):
-    model, inputs = make(name, perturb, run_eagerly=True)
+def test_rows_of_weight_zero_are_padding(name, randomize):
+    model, inputs = make(name, randomize, run_eagerly=True)
     (term,) = model.term_names
     weights = np.repeat([1.0, 0.0], [17, ROWS - 17]).astype(np.float32)
     # Keras drops weights that come without targets, so they stand in for these too.
@@ -228,9 +228,9 @@ def test_rows_of_weight_zero_are_padding(name, perturb):
     assert padded == {term: pytest.approx(expected, rel=1e-5)}
 
 
-def test_rows_of_weight_zero_teach_nothing(perturb):
-    whole, inputs = make("maf", perturb)
-    padded, _ = make("maf", perturb)
+def test_rows_of_weight_zero_teach_nothing(randomize):
+    whole, inputs = make("maf", randomize)
+    padded, _ = make("maf", randomize)
     padded.set_weights(whole.get_weights())
     inputs = take(inputs, slice(0, 10))
     whole.train_on_batch(take(inputs, slice(0, 6)))
@@ -244,8 +244,8 @@ def test_rows_of_weight_zero_teach_nothing(perturb):
 
 
 @pytest.mark.parametrize("name", ["pixels", "table"])
-def test_noise_follows_seed_step_and_row(name, perturb):
-    model, inputs = make(name, perturb)
+def test_noise_follows_seed_step_and_row(name, randomize):
+    model, inputs = make(name, randomize)
     x = np.repeat(inputs["x"][:1], 4, axis=0)
     first = terms(model, x)
     assert len(np.unique(first)) == 4
@@ -262,8 +262,8 @@ def test_noise_follows_seed_step_and_row(name, perturb):
 
 
 @EVERY
-def test_samples_are_like_data_and_follow_their_seed(name, perturb):
-    model, inputs = make(name, perturb)
+def test_samples_are_like_data_and_follow_their_seed(name, randomize):
+    model, inputs = make(name, randomize)
     context = inputs.get("context")
     samples = model.sample(ROWS, seed=3, context=context)
     assert samples.shape == inputs["x"].shape
@@ -278,16 +278,16 @@ def test_samples_are_like_data_and_follow_their_seed(name, perturb):
     assert none.shape == (0, *model.event_shape)
 
 
-def test_samples_of_pixels_are_levels(perturb):
-    model, _ = make("pixels", lambda layer: perturb(layer, stddev=2.0))
+def test_samples_of_pixels_are_levels(randomize):
+    model, _ = make("pixels", lambda layer: randomize(layer, stddev=2.0))
     samples = model.sample(200).numpy()
     assert samples.dtype == np.int32
     assert samples.min() == 0
     assert samples.max() == 7
 
 
-def test_samples_of_tables_are_on_their_grid(perturb):
-    model, _ = make("table", perturb)
+def test_samples_of_tables_are_on_their_grid(randomize):
+    model, _ = make("table", randomize)
     samples = model.sample(200).numpy()
     cells = (samples[:, 1] + 0.2) / 0.1
     np.testing.assert_allclose(cells, np.round(cells), atol=1e-3)
@@ -296,9 +296,9 @@ def test_samples_of_tables_are_on_their_grid(perturb):
     assert len(np.unique(samples[:, 0])) == 200
 
 
-def test_samples_of_the_model_are_drawn_from_its_distribution(perturb):
+def test_samples_of_the_model_are_drawn_from_its_distribution(randomize):
     # With cells of a whole unit: P(x) is the mass between x and x + 1.
-    density = Flow(Logistic([1]), [perturb(ActNorm([1]))])
+    density = Flow(Logistic([1]), [randomize(ActNorm([1]))])
     model = Dequantized(density, steps=[1.0], offsets=[0.0])
     samples = model.sample(4000).numpy()[:, 0]
     z = density.distribution().inverse(tf.constant([[-1.0], [0.0], [1.0], [2.0]]))
@@ -373,8 +373,8 @@ def test_continuous_features_of_a_table_are_left_alone():
 
 
 @FLOWS
-def test_decode_inverts_encode(name, perturb):
-    model, inputs = make(name, perturb)
+def test_decode_inverts_encode(name, randomize):
+    model, inputs = make(name, randomize)
     x, context = inputs["x"], inputs.get("context")
     z = model.encode(x, context)
     assert z.shape == (ROWS, int(np.prod(model.event_shape)))
@@ -395,10 +395,10 @@ def test_only_flows_encode_and_decode():
 
 
 @pytest.mark.parametrize("name", ["maf", "mixture", "made", "labelled pixels", "table"])
-def test_fit_lowers_the_loss_and_changes_every_weight(name, perturb):
+def test_fit_lowers_the_loss_and_changes_every_weight(name, randomize):
     model, inputs = make(name, optimizer=keras.optimizers.Adam(0.02))
     # Away from zero, so that every gradient is there from the first step.
-    perturb(model, stddev=0.1)
+    randomize(model, stddev=0.1)
     before = model.get_weights()
     inputs.pop("seed")
     history = model.fit(inputs, epochs=12, batch_size=8, shuffle=False, verbose=0)
@@ -513,7 +513,7 @@ def test_what_failed_is_named(what):
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
 
 
-def test_a_hundred_steps_trace_once(perturb):
+def test_a_hundred_steps_trace_once(randomize):
     traces = []
 
     class Counted(MaximumLikelihood):
@@ -552,14 +552,14 @@ def test_adapt_makes_noise_standard(builder, preprocessing):
     np.testing.assert_allclose(z.std(axis=0), [1, 1], atol=2e-3)
 
 
-def test_adapt_starts_scales_of_data_and_nothing_else(perturb):
+def test_adapt_starts_scales_of_data_and_nothing_else(randomize):
     layers = [
         Standardize([2]),
         MaskedAutoregressive([2], [4], context_features=3),
         ActNorm([2]),
     ]
     model = DensityModel(Flow(StandardNormal([2]), layers, Normalize(3)))
-    perturb(layers[1])
+    randomize(layers[1])
     before = model.get_weights()
     inputs = conditional(np.random.default_rng(0))
     model.adapt(inputs["x"], inputs["context"])

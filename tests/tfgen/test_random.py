@@ -54,6 +54,12 @@ def test_draws_never_change_between_versions():
     normal = [[0.27207747, -1.28137244], [-0.41609364, -0.62082832]]
     np.testing.assert_allclose(random.uniform(seeds, [2]), uniform, rtol=1e-6)
     np.testing.assert_allclose(random.normal(seeds, [2]), normal, rtol=1e-5)
+    uniform = [
+        [0.42402167295365467, 0.14839109425910924],
+        [0.7563274749521197, 0.9299293611816241],
+    ]
+    draws = random.uniform(seeds, [2], dtype="float64")
+    np.testing.assert_allclose(draws, uniform, rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

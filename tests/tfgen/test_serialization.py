@@ -196,8 +196,8 @@ MODELS = {
 WITH_CONTEXT = ("network", "context", "labels")
 
 
-def make(name, perturb):
-    model = perturb(MODELS[name](), stddev=0.3)
+def make(name, randomize):
+    model = randomize(MODELS[name](), stddev=0.3)
     for weight in model.non_trainable_weights:
         weight.assign(weight + 0.25)
     return model
@@ -286,8 +286,8 @@ def test_name_and_dtype_survive_too(part):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_survive_saving(name, perturb, tmp_path):
-    model = make(name, perturb)
+def test_models_survive_saving(name, randomize, tmp_path):
+    model = make(name, randomize)
     expected = answers(name, model)
     json.dumps(model.get_config())
     model.save(tmp_path / "model.keras")
@@ -321,10 +321,10 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
 """
 
 
-def test_a_fresh_process_needs_only_the_import(perturb, tmp_path):
+def test_a_fresh_process_needs_only_the_import(randomize, tmp_path):
     names = sorted(["maf", "levels", "made"])
     for name in names:
-        model = make(name, perturb)
+        model = make(name, randomize)
         model.save(tmp_path / f"{name}.keras")
         np.savez(tmp_path / f"{name}.npz", **answers(name, model))
     process = subprocess.run(
@@ -358,14 +358,14 @@ def test_objectives_are_saved_with_their_models(tmp_path):
     assert loaded.objective.temperature == 4.0
 
 
-def test_training_goes_on_where_it_was_saved(perturb, tmp_path):
+def test_training_goes_on_where_it_was_saved(randomize, tmp_path):
     # Noise follows the optimiser's step, so nothing else needs to be kept.
     rows = np.random.default_rng(0).integers(0, 4, [24, 2]).astype(np.uint8)
 
     def fit(model, rows):
         model.fit(rows, batch_size=4, shuffle=False, verbose=0)
 
-    whole, halves = make("steps", perturb), make("steps", perturb)
+    whole, halves = make("steps", randomize), make("steps", randomize)
     halves.set_weights(whole.get_weights())
     whole.compile("adam", jit_compile=False)
     halves.compile("adam", jit_compile=False)

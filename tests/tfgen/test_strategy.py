@@ -37,9 +37,9 @@ MODELS = {
 }
 
 
-def pair(strategy, perturb, make, optimizer):
+def pair(strategy, randomize, make, optimizer):
     """The same model on one device and on two, compiled."""
-    one = perturb(make(), stddev=0.2)
+    one = randomize(make(), stddev=0.2)
     with strategy.scope():
         two = make()
         two.set_weights(one.get_weights())
@@ -57,9 +57,9 @@ def assert_same(one, two):
     ("name", "optimizer"),
     [("density", "sgd"), ("dequantized", "adam")],
 )
-def test_two_devices_agree_with_one(name, optimizer, strategy, perturb):
+def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
     make, inputs = MODELS[name]
-    one, two = pair(strategy, perturb, make, optimizer)
+    one, two = pair(strategy, randomize, make, optimizer)
     for model in (one, two):
         model.fit(inputs, batch_size=BATCH, shuffle=False, verbose=0)
     for name, values in one.history.history.items():
@@ -79,8 +79,8 @@ def test_two_devices_agree_with_one(name, optimizer, strategy, perturb):
         assert answer == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_failure_on_one_device_stops_the_step_on_both(strategy, perturb):
-    _, model = pair(strategy, perturb, density, "sgd")
+def test_a_failure_on_one_device_stops_the_step_on_both(strategy, randomize):
+    _, model = pair(strategy, randomize, density, "sgd")
     x = rows()
     x[2 * BATCH - 1] = np.nan  # Only the second device sees it.
     model.fit(x, batch_size=BATCH, shuffle=False, verbose=0)
@@ -100,8 +100,8 @@ def test_each_device_has_noise_of_its_own(strategy):
     assert len(np.unique([first, second])) == 6
 
 
-def test_samples_do_not_depend_on_the_strategy(strategy, perturb):
-    one, two = pair(strategy, perturb, density, "sgd")
+def test_samples_do_not_depend_on_the_strategy(strategy, randomize):
+    one, two = pair(strategy, randomize, density, "sgd")
     with strategy.scope():
         samples = two.sample(5, seed=1)
     np.testing.assert_allclose(samples, one.sample(5, seed=1), rtol=1e-5)

@@ -1,5 +1,7 @@
 """The affine map that the networks here are made of."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -12,7 +14,8 @@ class Dense(Serializable, keras.layers.Layer):
     Args:
         in_features: Size of the last axis of the input.
         out_features: Size of the last axis of the output.
-        zero_init: Start with all weights zero; otherwise He initialisation.
+        zero_init: Start with all weights zero; otherwise He initialisation, and
+            biases uniform on `+-1 / sqrt(in_features)`.
         use_bias: Whether to add a bias.
         **kwargs: `name` and `dtype`.
     """
@@ -36,11 +39,16 @@ class Dense(Serializable, keras.layers.Layer):
             initializer="zeros" if zero_init else "he_normal",
             name="kernel",
         )
-        self.bias = (
-            self.add_weight(shape=(out_features,), initializer="zeros", name="bias")
-            if use_bias
-            else None
-        )
+        self.bias = None
+        if use_bias:
+            # With all biases zero the kinks of rectifiers would lie at the origin, and
+            # functions of few inputs would be slow to learn elsewhere.
+            spread = 0.0 if zero_init else 1.0 / math.sqrt(max(in_features, 1))
+            self.bias = self.add_weight(
+                shape=(out_features,),
+                initializer=keras.initializers.RandomUniform(-spread, spread),
+                name="bias",
+            )
         self.built = True
 
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:

@@ -32,7 +32,7 @@ def build(
 RECIPE = Recipe(
     build=build,
     dataset="digits",
-    batch_size=128,
+    batch_size=256,
     learning_rate=1e-3,
     epochs=100,
     patience=30,

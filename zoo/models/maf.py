@@ -12,8 +12,8 @@ from zoo.recipe import Recipe
 def build(
     spec: DataSpec,
     *,
-    num_steps: int = 5,
-    hidden_units: tuple[int, ...] = (256, 256),
+    num_steps: int = 10,
+    hidden_units: tuple[int, ...] = (128, 128),
     activation: str = "relu",
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
@@ -33,7 +33,7 @@ def build(
 RECIPE = Recipe(
     build=build,
     dataset="digits",
-    batch_size=128,
+    batch_size=256,
     learning_rate=1e-3,
     epochs=100,
     patience=30,

@@ -12,7 +12,7 @@ from zoo.recipe import Recipe
 def build(
     spec: DataSpec,
     *,
-    num_steps: int = 6,
+    num_steps: int = 10,
     hidden_units: tuple[int, ...] = (256, 256),
     activation: str = "relu",
     logit_alpha: float = 0.01,
@@ -33,7 +33,7 @@ def build(
 RECIPE = Recipe(
     build=build,
     dataset="digits",
-    batch_size=128,
+    batch_size=256,
     learning_rate=1e-3,
     epochs=100,
     patience=30,

@@ -12,7 +12,7 @@ from zoo.recipe import Recipe
 def build(
     spec: DataSpec,
     *,
-    num_steps: int = 4,
+    num_steps: int = 5,
     hidden_units: tuple[int, ...] = (128, 128),
     num_bins: int = 8,
     bound: float = 4.0,
@@ -39,7 +39,7 @@ def build(
 RECIPE = Recipe(
     build=build,
     dataset="digits",
-    batch_size=128,
+    batch_size=256,
     learning_rate=1e-3,
     epochs=100,
     patience=30,

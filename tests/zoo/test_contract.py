@@ -1,0 +1,266 @@
+"""What every model of the zoo keeps: each recipe, tiny, on small synthetic data.
+
+A new recipe file is covered by itself. It is tried on each kind of data and tested on
+the first two that its `build` takes; a refusal has to name the data.
+"""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfgen import random
+from zoo import registry
+from zoo.data import ContextSpec, DataSet, DataSpec, Split
+from zoo.training import find_recipe
+
+ROWS, BATCH, EPOCHS = 48, 16, 12
+LABELS = np.arange(ROWS, dtype="int32") % 3
+
+
+def _images(levels):
+    """Images whose pixels follow the place and the label."""
+    rng = np.random.default_rng(0)
+    share = (np.arange(16).reshape(4, 4) + 1 + 5 * LABELS[:, None, None]) / 28
+    return rng.binomial(levels - 1, share).astype("uint8")
+
+
+def _points():
+    """Points beside a context that moves them."""
+    rng = np.random.default_rng(0)
+    context = rng.standard_normal([ROWS, 1])
+    noise = rng.standard_normal([ROWS, 2])
+    x = [100.0, -3.0] + (noise + context) * [0.5, 20.0]
+    return x.astype("float32"), context.astype("float32")
+
+
+def _data(name, x, context, context_spec, levels=None):
+    spec = DataSpec(
+        f"synthetic {name}",
+        x.shape[1:],
+        str(x.dtype),
+        levels=levels,
+        context=context_spec,
+        num_train=len(x),
+    )
+    split = Split(x, context)
+    return DataSet(spec, split, split, split)
+
+
+_LABEL = ContextSpec((), "int32", num_classes=3)
+DATA = {
+    "pixels": _data("pixels", _images(5), LABELS, _LABEL, levels=5),
+    "points": _data("points", *_points(), ContextSpec((1,), "float32")),
+    "bits": _data("bits", _images(2), LABELS, _LABEL, levels=2),
+}
+
+
+def _build(name, kind):
+    """A tiny model with its data, in the same state each time; None if refused."""
+    recipe = find_recipe(name)
+    data = DATA[kind] if recipe.conditional else DATA[kind].without_context()
+    keras.utils.set_random_seed(0)
+    try:
+        model = recipe.build(data.spec, **recipe.tiny)
+    except ValueError as error:
+        if data.spec.name not in str(error):
+            raise
+        return None
+    return model, data
+
+
+def _adapted(name, kind):
+    """The model, started from data, away from where flows are the identity."""
+    model, data = _build(name, kind)
+    model.adapt(data.train.x, data.train.context)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign_add(0.1 * rng.standard_normal(weight.shape))
+    return model, data
+
+
+def _cases():
+    for name in registry.names("models"):
+        kinds = [kind for kind in DATA if _build(name, kind)]
+        yield from ((name, kind) for kind in kinds[:2])
+
+
+CASES = list(_cases())
+
+
+def _inputs(data, rows=slice(None), *, seeds=True):
+    inputs = {"x": data.train.x[rows]}
+    if data.train.context is not None:
+        inputs["context"] = data.train.context[rows]
+    if seeds:
+        inputs["seed"] = random.row_seeds(0, tf.range(ROWS)).numpy()[rows]
+    return {key: tf.constant(value) for key, value in inputs.items()}
+
+
+def _terms(model, inputs):
+    return {name: values.numpy() for name, values in model(inputs).items()}
+
+
+def _assert_close(actual, expected, rtol=1e-5, atol=1e-5):
+    assert actual.keys() == expected.keys()
+    for name, values in actual.items():
+        np.testing.assert_allclose(values, expected[name], rtol=rtol, atol=atol)
+
+
+def _fit(model, data, **options):
+    model.compile(keras.optimizers.Adam(3e-3), **options)
+    inputs = _inputs(data, seeds=False)
+    fitted = model.fit(
+        inputs, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0
+    )
+    return fitted.history["loss"]
+
+
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def case(request):
+    """A model after a few steps of training; the tests leave it as it is."""
+    model, data = _adapted(*request.param)
+    before = model.get_weights()
+    losses = _fit(model, data, jit_compile=False)
+    return SimpleNamespace(
+        model=model,
+        data=data,
+        before=before,
+        losses=losses,
+        terms=_terms(model, _inputs(data)),
+        samples=model.sample(ROWS, seed=7, context=data.train.context).numpy(),
+    )
+
+
+def test_every_recipe_is_covered():
+    assert {name for name, _ in CASES} == set(registry.names("models"))
+
+
+def test_terms_are_one_finite_number_an_example(case):
+    assert tuple(case.terms) == case.model.term_names
+    assert case.model.kind in ("exact", "lower_bound", "estimate", "none")
+    for values in case.terms.values():
+        assert values.shape == (ROWS,)
+        assert np.all(np.isfinite(values))
+        assert len(np.unique(values)) > 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [slice(5, 6), slice(7, 36), np.random.default_rng(0).permutation(ROWS)],
+    ids=["alone", "part", "permuted"],
+)
+def test_terms_of_a_row_are_its_own(case, rows):
+    expected = {name: values[rows] for name, values in case.terms.items()}
+    _assert_close(_terms(case.model, _inputs(case.data, rows)), expected)
+
+
+def test_zero_rows_give_zero_rows(case):
+    none = _inputs(case.data, slice(0, 0))
+    for values in case.model(none).values():
+        assert values.shape == (0,)
+    drawn = case.model.sample_rows(none["seed"], none.get("context"))
+    assert drawn.shape == (0, *case.model.event_shape)
+
+
+def test_samples_are_like_data(case):
+    spec, samples = case.data.spec, case.samples
+    assert samples.shape == case.data.train.x.shape
+    assert np.all(np.isfinite(samples))
+    assert len(np.unique(samples)) > 1
+    if spec.levels is None:
+        assert samples.dtype == spec.dtype
+    else:
+        assert np.all(np.isin(samples, np.arange(spec.levels)))
+
+
+def test_equal_seeds_give_equal_samples(case):
+    model, context = case.model, case.data.train.context
+    again = model.sample(ROWS, seed=7, context=context)
+    np.testing.assert_array_equal(again, case.samples)
+    assert np.any(model.sample(ROWS, seed=8, context=context) != case.samples)
+    fewer = model.sample(5, seed=7, context=None if context is None else context[:5])
+    np.testing.assert_allclose(fewer, case.samples[:5], rtol=1e-5, atol=1e-5)
+
+
+def test_keras_trains_what_the_loss_reads(case):
+    # A variable that Keras does not know is trained by nobody and saved nowhere.
+    model = case.model
+    inputs = _inputs(case.data)
+    seeds = inputs.pop("seed")
+    with tf.GradientTape() as tape:
+        losses, _ = model.objective(model, inputs, seeds, tf.constant(0))
+    watched = {variable.ref() for variable in tape.watched_variables()}
+    assert watched == {weight.value.ref() for weight in model.trainable_variables}
+    assert len(watched) > 0
+    gradients = tape.gradient(losses, model.trainable_weights)
+    assert None not in gradients
+
+
+def test_training_changes_what_is_trainable_and_nothing_else(case):
+    trainable = {id(weight) for weight in case.model.trainable_weights}
+    for weight, old in zip(case.model.weights, case.before, strict=True):
+        changed = bool(np.any(weight.numpy() != old))
+        assert changed == (id(weight) in trainable), weight.path
+
+
+def test_training_lowers_the_loss(case):
+    assert np.all(np.isfinite(case.losses))
+    assert case.losses[-1] < case.losses[0]
+    assert case.model.first_non_finite.failure() is None
+
+
+def test_a_saved_model_answers_as_before(case, tmp_path):
+    case.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert type(loaded) is type(case.model)
+    _assert_close(_terms(loaded, _inputs(case.data)), case.terms, rtol=0, atol=0)
+    samples = loaded.sample(ROWS, seed=7, context=case.data.train.context)
+    np.testing.assert_array_equal(samples, case.samples)
+
+
+# Compiling takes seconds a model, so these stand for all.
+FEW = pytest.mark.parametrize(
+    ("name", "kind"),
+    [("gmm", "pixels"), ("made", "bits"), ("maf_conditional", "points")],
+)
+
+
+@FEW
+def test_xla_changes_nothing(name, kind):
+    losses = [
+        _fit(*_adapted(name, kind), jit_compile=jit_compile)
+        for jit_compile in (True, False)
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+@FEW
+def test_two_devices_agree_with_one(name, kind):
+    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+    assert len(devices) == 2  # See `tests/conftest.py`.
+    # Collective operations fail in the second strategy that a process makes.
+    reduction = tf.distribute.ReductionToOneDevice()
+    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
+    one, data = _adapted(name, kind)
+    with strategy.scope():
+        two, _ = _build(name, kind)
+        two.set_weights(one.get_weights())
+        two.compile("sgd", jit_compile=False)
+    one.compile("sgd", jit_compile=False)
+    logs = [
+        model.fit(
+            # With seeds, a row has the same noise on whichever device.
+            _inputs(data),
+            batch_size=BATCH,
+            shuffle=False,
+            verbose=0,
+        ).history
+        for model in (one, two)
+    ]
+    for name, values in logs[0].items():
+        assert values == pytest.approx(logs[1][name], rel=1e-4)
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,633 @@
+"""A training run: what it writes, that it repeats, and what it refuses."""
+
+import csv
+import json
+import math
+import shutil
+from types import SimpleNamespace
+
+import matplotlib.image
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+import tfgen
+from tfgen import random
+from tfgen.distributions import StandardNormal
+from zoo import data, evaluation, fitting
+from zoo.evaluation import Estimate, Scorer
+from zoo.fitting import KeepBest, StopOnFailure, evaluation_batches, training_batches
+from zoo.model_dir import ModelDir
+from zoo.recipe import Reference
+from zoo.runs import open_run
+from zoo.training import Options, train
+
+FILES = {
+    "config.json",
+    "examples.npz",
+    "metrics.csv",
+    "model.keras",
+    "report.json",
+    "samples.png",
+    "training.png",
+}
+SETTINGS = {"num_components": "2", "covariance": "diagonal"}
+FIELDS = {"epochs": 3, "batch_size": 16, "jit_compile": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A directory with a table of the user's own."""
+    folder = tmp_path_factory.mktemp("training")
+    rng = np.random.default_rng(0)
+    label = np.arange(60) % 3
+    x = rng.standard_normal([60, 2]) + 3.0 * label[:, None]
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height", "width", "kind"])
+        writer.writerows(
+            [f"{a:.5f}", f"{b:.5f}", k] for (a, b), k in zip(x, label, strict=True)
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(folder):
+    """`Options` of a small run; keywords replace or, in `fields`, add."""
+
+    def options(name, *, fields=(), settings=SETTINGS, **replaced):
+        return Options(
+            **{
+                "model": "gmm",
+                "dataset": str(folder / "table.csv"),
+                "data": {"drop": ["kind"]},
+                "model_dir": str(folder / name),
+                "settings": settings,
+                "fields": {**FIELDS, **dict(fields)},
+                **replaced,
+            }
+        )
+
+    return options
+
+
+@pytest.fixture(scope="module")
+def base(options):
+    """The path of a finished run; tests that change it take a copy."""
+    train(options("base"))
+    return open_run(options("base").model_dir).directory.path
+
+
+@pytest.fixture
+def copy(base, tmp_path):
+    return shutil.copytree(base, tmp_path / "copy")
+
+
+def _read(path, *, timed=False):
+    report = json.loads((path / "report.json").read_text())
+    if not timed:
+        del report["seconds"]
+    return report
+
+
+def _metrics(path):
+    with (path / "metrics.csv").open(newline="") as file:
+        return [
+            {key: float(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def _assert_consistent(path, data_dir=None):
+    """The report says of the saved model what it says itself, computed anew."""
+    run = open_run(str(path))
+    splits = run.load_data(data_dir)
+    answer = run.model.term_names[0]
+    for name in ("validation", "test"):
+        terms = Scorer(run.model)(splits.splits[name])
+        assert set(run.report[name]) == set(run.model.term_names) == set(terms)
+        for term, values in terms.items():
+            estimate = run.report[name][term]
+            assert estimate["mean"] == pytest.approx(values.mean(), rel=1e-6)
+            error = values.std(ddof=1) / math.sqrt(len(values))
+            assert estimate["standard_error"] == pytest.approx(error, rel=1e-5)
+            assert estimate["rows"] == len(values)
+    # The weights that were kept are the best on the validation rows.
+    history = [row[f"val_{answer}"] for row in _metrics(path)]
+    assert max(history) == pytest.approx(
+        run.report["validation"][answer]["mean"], rel=1e-5
+    )
+    assert run.report["best_epoch"] == 1 + int(np.argmax(history))
+    assert run.report["epochs"] == len(history)
+    return run
+
+
+# What a run writes.
+
+
+def test_a_run_leaves_its_files_and_no_others(base):
+    assert {p.name for p in base.iterdir()} == {*FILES, "logs"}
+    for name in ("train", "validation"):
+        (events,) = (base / "logs" / name).iterdir()
+        assert events.stat().st_size > 0
+    for name in ("samples.png", "training.png"):
+        assert matplotlib.image.imread(base / name).std() > 0
+
+
+def test_the_configuration_is_resolved(base, folder):
+    config = json.loads((base / "config.json").read_text())
+    assert config["model"] == "gmm"
+    assert config["settings"] == {"num_components": 2, "covariance": "diagonal"}
+    assert config["training"] == {
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "epochs": 3,
+        "schedule": "cosine",
+        "patience": 0,
+        "clip_norm": 10.0,
+        "weight_decay": 0.0,
+        "weight_averaging": 0.0,
+        "jit_compile": False,
+    }
+    dataset = config["dataset"]
+    assert dataset["name"] == str(folder / "table.csv")
+    assert data.DataSpec.from_json(dataset["spec"]).columns == ("height", "width")
+    assert config["seed"] == 0
+
+
+def test_metrics_have_a_row_an_epoch(base):
+    rows = _metrics(base)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert set(rows[0]) == {
+        "epoch",
+        "loss",
+        "log_prob",
+        "val_log_prob",
+        "learning_rate",
+    }
+    rates = [row["learning_rate"] for row in rows]
+    np.testing.assert_allclose(rates, [0.0075, 0.0025, 0.0], rtol=1e-5, atol=1e-9)
+
+
+def test_the_report_is_what_the_saved_model_says(base):
+    run = _assert_consistent(base)
+    splits = run.load_data()
+    assert run.report["kind"] == run.model.kind == "exact"
+    assert run.report["num_parameters"] == run.model.count_params() > 0
+    assert run.report["steps"] == 9
+    scores = run.model.log_prob(splits.test.x).numpy()
+    assert run.report["test"]["log_prob"]["mean"] == pytest.approx(scores.mean())
+    quantiles = np.quantile(run.model.log_prob(splits.train.x), np.linspace(0, 1, 1001))
+    np.testing.assert_allclose(run.report["train_quantiles"], quantiles, rtol=1e-5)
+    # What only training needs is not kept.
+    assert not run.model.compiled
+
+
+def test_examples_are_test_rows_with_the_answers_of_the_model(base):
+    run = open_run(str(base))
+    splits = run.load_data()
+    with np.load(base / "examples.npz", allow_pickle=False) as examples:
+        np.testing.assert_array_equal(examples["x"], splits.test.x[:64])
+        seeds = random.row_seeds(0, tf.range(len(examples["x"])))
+        np.testing.assert_array_equal(examples["seed"], seeds)
+        scores = run.model.log_prob(examples["x"])
+        np.testing.assert_allclose(examples["log_prob"], scores, rtol=1e-5)
+        samples = run.model.sample_rows(seeds)
+        np.testing.assert_allclose(examples["sample"], samples, rtol=1e-5, atol=1e-5)
+
+
+def test_a_run_tells_its_story_whosever_recipe_it_is(options, folder, base, capsys):
+    (folder / "mine.py").write_text("from zoo.models.gmm import RECIPE as RECIPE\n")
+    report = train(options("mine", model=str(folder / "mine.py")))
+    assert report["model"] == "mine"
+    assert report["test"] == _read(base)["test"]
+    told = capsys.readouterr().out
+    lines = told.splitlines()
+    assert lines[0].startswith("mine on table: 18 parameters, 48 training rows of 2 ")
+    assert lines[1].startswith("epoch 1/3")
+    assert lines[1].endswith("best so far")
+    assert lines[3].startswith("epoch 3/3")
+    assert "loss" not in told  # It is minus log_prob, which is there.
+    for command in ("evaluate", "sample", "score"):
+        assert f"python -m zoo.{command} --model_dir={folder / 'mine'}" in told
+
+
+# Starting again.
+
+
+def test_an_unfinished_run_starts_over_and_repeats_itself(base, copy, options, capsys):
+    (copy / "report.json").unlink()
+    (copy / "model.keras").write_text("half of it")
+    train(options("", model_dir=str(copy)))
+    assert "stopped before its end: starting over" in capsys.readouterr().out
+    assert _read(copy) == _read(base)
+    assert _metrics(copy) == _metrics(base)
+    assert len(list((copy / "logs" / "train").iterdir())) == 1
+
+
+def test_a_finished_run_prints_its_report(base, options, capsys):
+    before = {path: path.stat().st_mtime_ns for path in base.iterdir()}
+    assert train(options("base")) == _read(base, timed=True)
+    told = capsys.readouterr().out
+    assert "holds this very run, finished" in told
+    assert f"{_read(base)['test']['log_prob']['mean']:.3f}" in told
+    assert {path: path.stat().st_mtime_ns for path in base.iterdir()} == before
+
+
+def test_another_seed_is_another_run(base, copy, options):
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"differs in .*; seed: was 0, is 1\. Give"):
+        train(options("", model_dir=str(copy), seed=1))
+    assert _read(copy) == _read(base)
+    train(options("", model_dir=str(copy), seed=1, overwrite=True))
+    assert _metrics(copy) != _metrics(base)
+    assert _read(copy)["test"] != _read(base)["test"]
+    assert {p.name for p in copy.iterdir()} == {*FILES, "logs", "notes.txt"}
+
+
+OTHERS = {
+    "epochs": ({"fields": {"epochs": 4}}, "training.epochs: was 3, is 4"),
+    "setting": (
+        {"settings": {"num_components": "3", "covariance": "diagonal"}},
+        "settings.num_components: was 2, is 3",
+    ),
+    "default": ({"settings": {}}, "settings.num_components: was 2, is 20"),
+    "data": ({"data": {"drop": ["kind", "width"]}}, r"dataset.drop: was \['kind'\]"),
+    "model": ({"model": "maf", "settings": {}}, "model: was gmm, is maf"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_configuration_is_refused(options, base, name):
+    replaced, message = OTHERS[name]
+    before = _read(base)
+    with pytest.raises(ValueError, match=f"differs in .*{message}.*--overwrite"):
+        train(options("base", **replaced))
+    assert _read(base) == before
+
+
+def test_a_setting_at_its_default_is_the_same_run(options, base, capsys):
+    spelt_out = {**FIELDS, "learning_rate": 0.01, "schedule": "cosine"}
+    train(options("base", fields=spelt_out))
+    assert "finished" in capsys.readouterr().out
+
+
+def test_places_that_are_not_for_runs_are_refused(folder, options):
+    with pytest.raises(ValueError, match="holds other files"):
+        train(options("", model_dir=str(folder), overwrite=True))
+    with pytest.raises(OSError, match="must be writable"):
+        train(options("table.csv/below"))
+
+
+# How to train.
+
+WAYS = {
+    "averaged": {"weight_averaging": 0.9},
+    "plain": {"schedule": "constant", "clip_norm": 0.0, "weight_decay": 1e-3},
+    "one batch": {"batch_size": 1000},
+    "compiled": {"jit_compile": True},
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_ways_to_train(options, base, name):
+    path = ModelDir(options(name).model_dir).path
+    train(options(name, fields=WAYS[name]))
+    _assert_consistent(path)
+    rows, others = _metrics(path), _metrics(base)
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    if name == "compiled":
+        assert rows == [pytest.approx(row, rel=1e-4, abs=1e-9) for row in others]
+    else:
+        assert rows != others
+    if name == "averaged":
+        # Training itself is not changed by averaging, only what is validated.
+        assert rows[0]["loss"] == pytest.approx(others[0]["loss"], rel=1e-5)
+    if name == "plain":
+        assert [row["learning_rate"] for row in rows] == pytest.approx([0.01] * 3)
+    if name == "one batch":
+        assert _read(path)["steps"] == 3
+
+
+def test_looking_more_often_changes_nothing(options, base):
+    report = train(options("looks", steps_per_execution=1))
+    assert report["steps"] == 9
+    assert report["test"]["log_prob"] == pytest.approx(
+        _read(base)["test"]["log_prob"], rel=1e-5
+    )
+
+
+def test_patience_ends_a_run(options):
+    # At so small a rate nothing changes, so the first epoch stays the best.
+    fields = {"epochs": 9, "patience": 2, "learning_rate": 1e-30}
+    report = train(options("patience", fields=fields))
+    assert (report["best_epoch"], report["epochs"], report["steps"]) == (1, 3, 9)
+
+
+def test_numbers_that_explode_end_the_run_and_are_named(options):
+    failing = options("failing", fields={"learning_rate": 1e30})
+    with pytest.raises(ArithmeticError, match="at step 2 the log_prob was not finite"):
+        train(failing)
+    directory = ModelDir(failing.model_dir)
+    assert not directory.is_finished
+    assert directory.config["training"]["learning_rate"] == 1e30
+
+
+# Context.
+
+
+def test_a_conditional_model_gets_its_context(options, folder):
+    settings = {"num_components": "2", "hidden_units": "4"}
+    train(options("mdn", model="mdn", settings=settings, data={"context": ["kind"]}))
+    run = _assert_consistent(folder / "mdn")
+    assert run.spec.context == data.ContextSpec((), "int32", 3, ("kind",))
+    test = run.load_data().test
+    scores = run.model.log_prob(test.x, test.context)
+    assert run.report["test"]["log_prob"]["mean"] == pytest.approx(
+        float(tf.reduce_mean(scores))
+    )
+    assert np.any(scores != run.model.log_prob(test.x, (test.context + 1) % 3))
+    with np.load(folder / "mdn" / "examples.npz") as examples:
+        np.testing.assert_array_equal(examples["context"], test.context)
+
+
+@pytest.fixture(scope="module")
+def digits(options, folder):
+    train(
+        options(
+            "digits",
+            model="made_gaussian",
+            dataset=None,
+            data={},
+            settings={"hidden_units": "8"},
+            fields={"epochs": 1, "batch_size": 500},
+        )
+    )
+    return folder / "digits"
+
+
+def test_an_unconditional_model_does_without_labels(digits):
+    run = _assert_consistent(digits)
+    assert run.spec.name == "digits"  # The recipe's own.
+    assert run.spec.context is None
+    assert run.load_data().test.context is None
+    assert run.report["kind"] == "lower_bound"
+    bits = -run.report["test"]["elbo"]["mean"] / (64 * math.log(2))
+    assert run.report["bits_per_dim"] == pytest.approx(bits)
+    with np.load(digits / "examples.npz") as examples:
+        assert "context" not in examples
+        scores = Scorer(run.model)(run.load_data().test)["elbo"]
+        np.testing.assert_allclose(examples["elbo"], scores[:64], rtol=1e-5)
+
+
+def test_numbers_do_not_depend_on_the_batch_size(digits, monkeypatch):
+    run = open_run(str(digits))
+    test = run.load_data().test
+    expected = Scorer(run.model)(test)["elbo"]
+    monkeypatch.setattr(fitting, "_EVALUATION_BATCH", 7)
+    scores = Scorer(run.model)(test)["elbo"]
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    part = data.Split(test.x[100:120])
+    scores = Scorer(run.model)(part, first_row=100)["elbo"]
+    np.testing.assert_allclose(scores, expected[100:120], rtol=1e-5)
+    # Another seed is other noise.
+    assert np.all(Scorer(run.model, seed=1)(part)["elbo"] != scores)
+
+
+CONTEXTS = {
+    "unconditional with context": (
+        {"data": {"context": ["kind"]}},
+        "gmm models p(x) and takes no context; received --context=kind.",
+    ),
+    "conditional without": (
+        {"model": "mdn", "settings": {}},
+        "mdn is conditional and needs data with a context; received table",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_a_context_that_does_not_fit_is_refused(options, folder, name):
+    replaced, message = CONTEXTS[name]
+    with pytest.raises(ValueError, match="context") as error:
+        train(options("refused", **replaced))
+    assert str(error.value).startswith(message)
+    assert not (folder / "refused").exists()
+
+
+# The parts of the loop.
+
+
+class Toy:
+    """Stands for a model whose weights are the number of the epoch."""
+
+    def __init__(self):
+        self.weights = []
+        self.stop_training = False
+
+    def get_weights(self):
+        return self.weights
+
+    def set_weights(self, weights):
+        self.weights = weights
+
+
+NAN, INF = math.nan, math.inf
+HISTORIES = {
+    "rising": ([1, 2, 3], 1, 2, 3),
+    "falling": ([3, 2, 1], 0, 0, 3),
+    "falling, no patience": ([3, 2, 1], 1, 0, 2),
+    "falling, some patience": ([3, 2, 1, 0], 2, 0, 3),
+    "patience starts anew": ([1, 0, 2, 1, 0, 5], 2, 2, 5),
+    "equal": ([1, 1, 1], 0, 0, 3),
+    "below everything": ([-INF, -5, -6], 0, 1, 3),
+    "no number at first": ([NAN, -5, -6], 0, 1, 3),
+    "no number later": ([1, NAN, NAN], 2, 0, 3),
+    "no number at all": ([NAN, NAN], 0, 0, 2),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_the_best_weights_are_kept(name):
+    values, patience, best_epoch, epochs = HISTORIES[name]
+    toy, best = Toy(), KeepBest("val_elbo", patience)
+    best.set_model(toy)
+    run = 0
+    for epoch, value in enumerate(values):
+        toy.weights = [np.array(epoch)]
+        best.on_epoch_end(epoch, {"val_elbo": value, "elbo": -value})
+        run += 1
+        if toy.stop_training:
+            break
+    best.restore()
+    assert (best.epoch, run) == (best_epoch, epochs)
+    assert toy.weights == [best_epoch]
+
+
+def test_a_failure_is_named_by_step_and_term():
+    stop = StopOnFailure()
+    failure = None
+    watch = SimpleNamespace(failure=lambda: failure)
+    stop.set_model(SimpleNamespace(first_non_finite=watch))
+    stop.on_train_batch_end(0)
+    failure = (41, "kl")
+    with pytest.raises(ArithmeticError, match="at step 42 the kl was not finite"):
+        stop.on_train_batch_end(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([1], (1, 1)),
+        ([11], (11, 11)),
+        ([50], (50, 50)),
+        ([51], (50, 50)),
+        ([52], (52, 26)),
+        ([97], (96, 48)),
+        ([100], (100, 50)),
+        ([390], (390, 39)),
+        ([3, 1], (3, 1)),
+        ([3, 2], (2, 2)),
+        ([3, 9], (3, 3)),
+        ([1000, 100], (1000, 100)),
+    ],
+)
+def test_steps_are_a_multiple_of_those_between_looks(arguments, expected):
+    assert fitting.plan_steps(*arguments) == expected
+
+
+def test_nearly_all_batches_are_used():
+    for available in range(1, 2000):
+        steps, between_looks = fitting.plan_steps(available)
+        assert steps % between_looks == 0
+        assert between_looks <= 50
+        assert 0.98 * available <= steps <= available
+
+
+def _numbered(rows):
+    return data.Split(np.arange(rows, dtype="float32"), np.arange(rows) * 10)
+
+
+def _epochs(rows, batch_size, steps, epochs, seed):
+    """The rows of each epoch in their order, `[epochs, steps * batch_size]`."""
+    batches = list(training_batches(_numbered(rows), batch_size, steps, epochs, seed))
+    assert len(batches) == epochs * steps
+    for batch in batches:
+        assert batch["x"].shape == (batch_size,)
+        np.testing.assert_array_equal(batch["context"], batch["x"].numpy() * 10)
+    return np.reshape([batch["x"] for batch in batches], [epochs, -1])
+
+
+def test_each_epoch_is_a_permutation():
+    order = _epochs(rows=20, batch_size=5, steps=4, epochs=3, seed=0)
+    np.testing.assert_array_equal(np.sort(order), [np.arange(20)] * 3)
+    assert len(np.unique(order, axis=0)) == 3
+    assert np.all(np.any(order != np.arange(20), axis=1))
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    order = _epochs(rows=20, batch_size=5, steps=4, epochs=2, seed=3)
+    more = _epochs(rows=20, batch_size=10, steps=2, epochs=4, seed=3)
+    np.testing.assert_array_equal(more[:2], order)
+    assert np.any(_epochs(20, 5, 4, 2, seed=4) != order)
+
+
+def test_the_rows_left_out_change_with_the_epoch():
+    order = _epochs(rows=20, batch_size=6, steps=3, epochs=12, seed=0)
+    assert all(len(np.unique(rows)) == 18 for rows in order)
+    assert set(order.flatten()) == set(range(20))
+
+
+@pytest.mark.parametrize("rows", [1, 6, 7, 15])
+def test_evaluation_pads_with_weight_zero(monkeypatch, rows):
+    monkeypatch.setattr(fitting, "_EVALUATION_BATCH", 6)
+    batches = list(evaluation_batches(_numbered(rows), seed=5, first_row=100))
+    inputs, targets, weights = ([batch[i] for batch in batches] for i in range(3))
+    sizes = {len(w) for w in weights}
+    assert sizes == {min(rows, 6)}
+    np.testing.assert_array_equal(targets, weights)
+    weights = np.concatenate(weights)
+    np.testing.assert_array_equal(np.flatnonzero(weights), np.arange(rows))
+    seeds = np.concatenate([i["seed"] for i in inputs])[:rows]
+    np.testing.assert_array_equal(seeds, random.row_seeds(5, tf.range(100, 100 + rows)))
+    x = np.concatenate([i["x"] for i in inputs])
+    np.testing.assert_array_equal(x[:rows], np.arange(rows))
+    np.testing.assert_array_equal(x[rows:], rows - 1)
+
+
+# Numbers.
+
+
+def test_an_estimate_has_a_standard_error():
+    estimate = Estimate.of(np.array([1.0, 2.0, 6.0], "float32"))
+    assert estimate == Estimate(3.0, pytest.approx(math.sqrt(7 / 3)), 3)
+    assert str(estimate) == "3.000 ± 1.528"
+    assert math.isnan(Estimate.of(np.array([1.0])).standard_error)
+
+
+def _known(context):
+    """Standard normal data whose density is known, and a context without meaning."""
+
+    def rows(num, seed):
+        return np.random.default_rng(seed).standard_normal([num, 2]).astype("float32")
+
+    def log_prob(x, *given):
+        assert len(given) == (context is not None)
+        return scipy.stats.norm.logpdf(x).sum(axis=1)
+
+    spec = data.DataSpec("normal", (2,), "float32", context=context)
+    split = data.Split(rows(30, 0), None if context is None else rows(30, 1)[:, :1])
+    sample = rows if context is None else None
+    return data.DataSet(spec, split, split, split, log_prob, sample)
+
+
+@pytest.mark.parametrize(
+    ("context", "rows"), [(None, 100_000), (data.ContextSpec((1,), "float32"), 30)]
+)
+def test_the_true_density_is_at_distance_zero_of_itself(context, rows):
+    model = tfgen.DensityModel(Unmoved([2]))
+    divergence = evaluation.report_on(model, _known(context))["divergence"]
+    assert divergence["mean"] == pytest.approx(0.0, abs=1e-6)
+    assert divergence["standard_error"] < 1e-6
+    assert divergence["rows"] == rows
+
+
+class Unmoved(StandardNormal):
+    """The standard normal, whatever the context."""
+
+    def distribution(self, context=None):
+        return super().distribution()
+
+
+def test_numbers_of_the_literature_are_shown_for_their_data_set():
+    estimate = {"mean": -1.5, "standard_error": 0.25, "rows": 9}
+    report = {
+        "model": "maf",
+        "kind": "lower_bound",
+        "validation": {"elbo": estimate},
+        "test": {"elbo": estimate},
+        "bits_per_dim": 1.25,
+        "divergence": estimate,
+    }
+    spec = data.DataSpec("digits", (8, 8), "uint8", levels=17)
+    references = (Reference("digits", -2.5, "A paper"), Reference("mnist", -9.0, "B"))
+    shown = evaluation.describe(report, spec, references)
+    assert "maf on digits, lower bound, nats per example" in shown
+    assert shown.count("-1.500 ± 0.250") == 3
+    assert "1.250" in shown
+    assert "-2.500" in shown
+    assert "(A paper)" in shown
+    assert "-9.000" not in shown
+
+
+def test_pictures_of_conditional_models_show_the_classes_in_turn():
+    from zoo.showing import picture_contexts
+
+    spec = data.DataSpec(
+        "labels", (1,), "float32", context=data.ContextSpec((), "int32", 3)
+    )
+    split = data.Split(np.zeros([4, 1], "float32"), np.zeros(4, "int32"))
+    labelled = data.DataSet(spec, split, split, split)
+    np.testing.assert_array_equal(picture_contexts(labelled, 7), [0, 1, 2, 0, 1, 2, 0])
+    assert picture_contexts(labelled.without_context(), 7) is None
