@@ -33,6 +33,8 @@ setup(
     # BUILD.md says why each bound stands where it does.
     install_requires=[
         "absl-py>=2.1",
+        # TensorFlow Datasets imports it to prepare data, and does not ask for it.
+        "importlib_resources>=6.0",
         "keras>=3.12.1,<4",
         "matplotlib>=3.10",
         "numpy>=1.26",
@@ -45,6 +47,7 @@ setup(
         "tensorflow-datasets>=4.9.6",
         # The extra brings tf_keras, which TFP imports; nothing here does.
         "tensorflow-probability[tf]>=0.25,<0.26",
+        "typing_extensions>=4.4",
     ],
     extras_require={
         "test": [
