@@ -367,8 +367,8 @@ def test_training_goes_on_where_it_was_saved(randomize, tmp_path):
 
     whole, halves = make("steps", randomize), make("steps", randomize)
     halves.set_weights(whole.get_weights())
-    whole.compile("adam", jit_compile=False)
-    halves.compile("adam", jit_compile=False)
+    whole.compile("adam", run_eagerly=True)
+    halves.compile("adam", run_eagerly=True)
     fit(whole, rows)
     fit(halves, rows[:12])
     halves.save(tmp_path / "model.keras")

@@ -44,7 +44,7 @@ def pair(strategy, randomize, make, optimizer):
         two = make()
         two.set_weights(one.get_weights())
         two.compile(optimizer, jit_compile=False)
-    one.compile(optimizer, jit_compile=False)
+    one.compile(optimizer, run_eagerly=True)
     return one, two
 
 
