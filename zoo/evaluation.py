@@ -101,8 +101,7 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
 def percentiles(scores: np.ndarray, report: Json) -> np.ndarray:
     """Per cent of the training rows that score lower; NaN for a score that is NaN."""
     quantiles = np.asarray(report["train_quantiles"])
-    below = np.interp(scores, quantiles, np.linspace(0, 100, len(quantiles)))
-    return np.where(np.isnan(scores), np.nan, below)
+    return np.interp(scores, quantiles, np.linspace(0, 100, len(quantiles)))
 
 
 def describe(

@@ -229,6 +229,7 @@ def test_a_file_is_whole_or_as_before(directory):
             assert target.read_text() == "before"
             raise KeyError
     assert target.read_text() == "before"
+    assert _files(directory.path) == {"config.json", "notes.txt"}
     with directory.replacing("notes.txt") as path:
         path.write_text("after")
     assert target.read_text() == "after"

@@ -216,6 +216,22 @@ def test_bad_rows_are_named_and_the_others_scored(
     assert told.count("has no score") == len(bad)
 
 
+def test_bad_images_are_named_and_the_others_scored(runs, tmp_path, capsys):
+    good = _score(runs["images"], _write(tmp_path / "in", "images"), tmp_path / "1.csv")
+    x = _split("images").x.astype("float32")
+    x[3, 1, 1], x[7, 0, 0], x[9, 2, 0], x[11, 0, 0] = 8, -1, 0.5, np.nan
+    np.savez(tmp_path / "bad.npz", x=x)
+    rows = _score(runs["images"], str(tmp_path / "bad.npz"), tmp_path / "2.csv")
+    told = capsys.readouterr().out
+    for number in (4, 8, 10):
+        reason = "a value is not an integer from 0 to 7"
+        assert f"row {number} has no score: {reason}" in told
+    assert "row 12 has no score: a pixel is missing or infinite" in told
+    for number in (4, 8, 10, 12):
+        good[number - 1] = {**dict.fromkeys(good[0], ""), "row": str(number)}
+    _assert_close(rows, good)
+
+
 def test_many_bad_rows_are_counted(runs, tmp_path, capsys):
     frame = _frame("table").astype(object)
     frame.loc[:11, "height"] = "tall"

@@ -13,6 +13,7 @@ from tfgen.bijectors.transformers import (
     RationalQuadratic,
     Transformer,
     bounded,
+    compressed,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RationalQuadratic",
     "Transformer",
     "bounded",
+    "compressed",
     "forward_and_log_det",
     "inverse_and_log_det",
 ]

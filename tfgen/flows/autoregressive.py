@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfgen.base import BijectorLayer, Context
-from tfgen.bijectors import Affine, Autoregressive, Transformer
+from tfgen.bijectors import Affine, Autoregressive, Transformer, compressed
 from tfgen.networks import MADE
 
 
@@ -63,7 +63,7 @@ class MaskedAutoregressive(BijectorLayer):
         """The autoregressive bijector given `context`, `[batch, context_features]`."""
 
         def network(x: tf.Tensor) -> tf.Tensor:
-            return self._network(x, context)
+            return self._network(compressed(x), context)
 
         return Autoregressive(network, self.transformer)
 

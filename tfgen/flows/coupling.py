@@ -7,7 +7,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfgen import bijectors
 from tfgen.base import BijectorLayer, Context
-from tfgen.bijectors import Affine, Transformer
+from tfgen.bijectors import Affine, Transformer, compressed
 from tfgen.flows.autoregressive import vector_size
 from tfgen.networks import MLP
 
@@ -79,7 +79,9 @@ class Coupling(BijectorLayer):
             )
 
         def network(kept: tf.Tensor) -> tf.Tensor:
-            inputs = kept if context is None else tf.concat([kept, context], axis=-1)
+            inputs = compressed(kept)
+            if context is not None:
+                inputs = tf.concat([inputs, context], axis=-1)
             outputs = self._network(inputs)
             parameters = [self._num_changed, self.transformer.num_parameters]
             shape = tf.concat([tf.shape(outputs)[:-1], parameters], axis=0)

@@ -1,6 +1,11 @@
 """MADE (Germain et al., 2015) on binary images: exact, one mask, one hidden layer.
 
-python -m zoo.train --model=made --data_dir=path/to/tfds
+    python -m zoo.train --model=made --data_dir=path/to/tfds
+
+Expected on binarized_mnist: test log-probability -88.09 nats (s.e. 0.23), 0.162
+bits/dim, in 21 minutes on two CPU cores of which it had one. The paper has -88.40 with
+one hidden layer and one mask. The validation split chooses the epoch, 12 of the 15 that
+ran.
 """
 
 import tfgen
