@@ -201,7 +201,8 @@ class GenerativeModel(Serializable, keras.Model):
         if data.shape.rank == 0 or tuple(data.shape[1:]) != self.event_shape:
             raise ValueError(
                 f"{type(self).__name__} takes x of shape "
-                f"{['batch', *self.event_shape]}; received {data.shape.as_list()}. "
+                f"[{', '.join(map(str, ['batch', *self.event_shape]))}]; received "
+                f"{data.shape.as_list()}. "
                 "One example alone needs a batch of one: x[None]."
             )
         return data

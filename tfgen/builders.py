@@ -142,9 +142,9 @@ def _flow(
     noise_shape = layers[-1].noise_event_shape if layers else tuple(event_shape)
     if len(noise_shape) != 1:
         layers.append(Flatten(noise_shape))
-    features = math.prod(event_shape)
+    features = math.prod(noise_shape)
     for index in range(num_steps):
-        if scale_every_step or index == 0:
+        if scale_every_step:
             layers.append(ActNorm([features]))
         if index > 0:
             layers.append(Permute([features], _order(features, index, step)))
@@ -163,7 +163,13 @@ def _flow(
 
 
 def _order(features: int, index: int, step: object) -> list[int] | None:
-    """Reversed for autoregressive steps; for couplings halves swap or are shuffled."""
-    if step is MaskedAutoregressive or features < 4:
+    """The order before step `index`: reversed for autoregressive steps.
+
+    For couplings the halves change places before every odd step, so that two steps
+    change every coordinate, and all coordinates are shuffled before every even one.
+    """
+    if step is MaskedAutoregressive:
         return None
+    if index % 2:
+        return np.roll(np.arange(features), -(features // 2)).tolist()
     return np.random.default_rng(index).permutation(features).tolist()

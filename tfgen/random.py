@@ -52,20 +52,39 @@ def threefry(
 def row_seeds(seed: int, rows: tf.Tensor) -> tf.Tensor:
     """Seeds for the given rows of a run: int32, of the shape of `rows`.
 
+    Different rows of a run always get different seeds.
+
     Args:
         seed: The seed of the run, an integer or a scalar tensor.
         rows: Integer tensor, the number of each row (for a data set its example index).
     """
-    zero = tf.constant(0, tf.uint32)
-    words, _ = threefry((_word(seed), zero), (_word(rows), zero))
-    return tf.bitcast(words, tf.int32)
+    return _scrambled(rows, seed, purpose=0)
 
 
 def fold_in(seeds: tf.Tensor, data: int | tf.Tensor) -> tf.Tensor:
-    """New row seeds from old ones and a number, such as a child's index or a step."""
+    """New row seeds from old ones and a number, such as a child's index or a step.
+
+    Different seeds stay different.
+    """
+    return _scrambled(seeds, data, purpose=1)
+
+
+def _scrambled(words: tf.Tensor, key: int | tf.Tensor, *, purpose: int) -> tf.Tensor:
+    """A permutation of the 32-bit words, chosen by the key and the purpose."""
     zero = tf.constant(0, tf.uint32)
-    words, _ = threefry((_word(seeds), tf.constant(1, tf.uint32)), (_word(data), zero))
-    return tf.bitcast(words, tf.int32)
+    masks = threefry((_word(key), tf.constant(purpose, tf.uint32)), (zero, zero))
+    scrambled = _word(words)
+    for mask in masks:
+        scrambled = _avalanche(scrambled ^ mask)
+    return tf.bitcast(scrambled, tf.int32)
+
+
+def _avalanche(word: tf.Tensor) -> tf.Tensor:
+    """The finaliser of MurmurHash3: each step of it can be undone."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        word = word ^ tf.bitwise.right_shift(word, tf.constant(shift, tf.uint32))
+        word = word * tf.constant(factor, tf.uint32)
+    return word ^ tf.bitwise.right_shift(word, tf.constant(16, tf.uint32))
 
 
 def uniform(

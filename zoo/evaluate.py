@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from zoo import cli, registry
+from zoo import cli
 
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir", None, "Directory of a finished run.", required=True
@@ -21,9 +21,9 @@ def main() -> None:
     from zoo.training import find_recipe
 
     run = open_run(_MODEL_DIR.value, _MODEL.value)
-    name = run.config["model"]
-    recipe = _MODEL.value or (name if name in registry.names("models") else None)
-    references = find_recipe(recipe).references if recipe else ()
+    recipe = _MODEL.value or run.config["model"]
+    own = run.config["recipe"] is not None and _MODEL.value is None
+    references = () if own else find_recipe(recipe).references
     numbers = report_on(run.model, run.load_data(_DATA_DIR.value))
     print(describe({**run.report, **numbers}, run.spec, references))
 

@@ -40,7 +40,7 @@ class Estimate:
         return cls(float(values.mean()), float(error), len(values))
 
     def __str__(self) -> str:
-        """Mean and standard error, with as many digits as they carry."""
+        """Mean and standard error."""
         return f"{self.mean:.3f} ± {self.standard_error:.3f}"
 
 
@@ -73,9 +73,12 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
     answer = model.term_names[0]
     report: Json = {"kind": model.kind, "unit": "nats per example"}
     for name, split in (("validation", data.validation), ("test", data.test)):
+        terms = scorer(split)
+        for term, values in terms.items():
+            _require_finite(values, f"{term} of the {name} split")
         report[name] = {
             term: dataclasses.asdict(Estimate.of(values))
-            for term, values in scorer(split).items()
+            for term, values in terms.items()
         }
     if data.spec.levels is not None:
         mean = report["test"][answer]["mean"]
@@ -98,10 +101,23 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
     return report
 
 
+def _require_finite(values: np.ndarray, what: str) -> None:
+    """Raises ArithmeticError if a number that would be reported is none."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ArithmeticError(
+            f"Reported numbers must be finite; the {what} is {values[row]} in row "
+            f"{row + 1}. Look for extreme values in that row, or leave it out."
+        )
+
+
 def percentiles(scores: np.ndarray, report: Json) -> np.ndarray:
     """Per cent of the training rows that score lower; NaN for a score that is NaN."""
     quantiles = np.asarray(report["train_quantiles"])
-    return np.interp(scores, quantiles, np.linspace(0, 100, len(quantiles)))
+    # Of equal scores none is lower than another: the first of equal quantiles counts.
+    values, first = np.unique(quantiles, return_index=True)
+    return np.interp(scores, values, 100 * first / (len(quantiles) - 1))
 
 
 def describe(

@@ -47,7 +47,7 @@ class ModelDir:
         """
         state = "new"
         if self.path.is_dir() and any(self.path.iterdir()):
-            if not (self.path / "config.json").is_file():
+            if not self._holds_a_run():
                 raise ValueError(
                     "A model_dir is empty, new or an earlier run's; received "
                     f"{self.path}, which holds other files. Give another --model_dir."
@@ -74,6 +74,11 @@ class ModelDir:
                 f"({error.strerror}). Give another --model_dir."
             ) from None
         return state
+
+    def _holds_a_run(self) -> bool:
+        """Whether what is there was written by a run: many tools have a config.json."""
+        path = self.path / "config.json"
+        return path.is_file() and path.read_bytes().startswith(b'{\n  "model": ')
 
     @property
     def is_finished(self) -> bool:
@@ -141,7 +146,7 @@ class ModelDir:
 
     def write(self, name: str, content: Mapping[str, object]) -> None:
         """Writes a JSON file, beside and renamed, so that it is whole or absent."""
-        text = json.dumps(content, indent=2) + "\n"
+        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
         with self.replacing(name) as path:
             path.write_text(text, encoding="utf-8")
 

@@ -46,7 +46,7 @@ def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) 
         writer = csv.writer(file)
         writer.writerow(["row", answer, "percentile"])
         for first, x, context, bad in iterate_rows(source, run.spec, batch_size):
-            scores = scorer(Split(x, context), first_row=first)[answer]
+            scores = scorer(Split(x, context), first_row=first - 1)[answer]
             reasons = dict(bad)
             for number in reasons:
                 scores[number - first] = np.nan

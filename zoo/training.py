@@ -1,6 +1,7 @@
 """One training run, from a recipe to a finished `model_dir`."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def train(options: Options) -> Json:
     )
     config = {
         "model": name,
+        # What a recipe file of the user's own says; None for a name of the zoo.
+        "recipe": recipe_digest(options.model),
         "settings": arguments,
         "dataset": {
             "name": options.dataset or recipe.dataset,
@@ -134,6 +137,13 @@ def find_recipe(model: str) -> Recipe:
             f"{model}, which does not. See zoo/models/maf.py for one."
         )
     return recipe
+
+
+def recipe_digest(model: str) -> str | None:
+    """SHA-256, in hex, of a recipe file; None for a name of the zoo."""
+    if not model.endswith(".py"):
+        return None
+    return hashlib.sha256(Path(model).read_bytes()).hexdigest()
 
 
 def training_fields(recipe: Recipe) -> Json:

@@ -1,5 +1,6 @@
 """Distribution layers: exact answers, and samples that are like the density."""
 
+import importlib
 import itertools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -370,7 +371,10 @@ def test_components_of_a_mixture_start_apart():
     assert len(np.unique(components.loc, axis=0)) == 4
 
 
-def test_a_linear_flow_is_a_gaussian(randomize):
+def test_a_linear_flow_is_a_gaussian(randomize, monkeypatch):
+    # Conditioners see what they are shown: here the coordinates as they are.
+    module = importlib.import_module("tfgen.flows.autoregressive")
+    monkeypatch.setattr(module, "compressed", lambda x: x)
     # x_i = exp(s_i) z_i + t_i(x_<i), linear in x, twice, with the order reversed.
     layers = [
         MaskedAutoregressive([3], [6], activation="linear", dtype="float64"),
@@ -408,12 +412,17 @@ def test_densities_stay_in_the_units_of_the_data():
 # Errors.
 
 
-def test_mixtures_take_a_context_if_and_only_if_they_have_a_network():
+def test_mixtures_need_a_context_if_they_have_a_network():
     x = tf.zeros([2, 2])
-    with pytest.raises(ValueError, match="context=None, network=<MLP"):
+    with pytest.raises(ValueError, match="with a network needs a context"):
         mixture(2, "diagonal", network=True)(x)
-    with pytest.raises(ValueError, match="context=a tensor, network=None"):
-        mixture(2, "diagonal").sample(tf.range(2), context=x)
+
+
+def test_mixtures_without_a_network_serve_in_conditional_flows():
+    flow = tfgen.maf([2], hidden_units=[4], base=Mixture([2], 3), context_features=1)
+    context = tf.zeros([4, 1])
+    x, log_prob = flow.sample_and_log_prob(tf.range(4), context)
+    np.testing.assert_allclose(flow(x, context), log_prob, rtol=1e-4)
 
 
 def test_autoregressive_distributions_take_no_context():
@@ -488,3 +497,21 @@ def test_a_network_may_be_any_keras_layer():
     layer = Gaussian([2], network)
     assert layer(tf.zeros([5, 2]), tf.zeros([5, 3])).shape == (5,)
     assert len(layer.trainable_weights) == 2
+
+
+@pytest.mark.parametrize("features", [2, 3, 4, 9, 64])
+def test_two_couplings_change_every_coordinate(features):
+    flow = tfgen.realnvp([features], num_steps=2, hidden_units=[4])
+    changed, place = set(), np.arange(features)
+    for layer in flow.bijectors:
+        if isinstance(layer, tfgen.flows.Permute):
+            place = place[list(layer.order)]
+        elif isinstance(layer, tfgen.flows.Coupling):
+            changed |= set(place[features // 2 :])
+    assert changed == set(range(features))
+
+
+def test_nice_has_one_scale_and_it_is_at_the_top():
+    names = [type(layer).__name__ for layer in tfgen.nice([4], num_steps=3).bijectors]
+    assert names.count("ActNorm") == 1
+    assert names[-1] == "ActNorm"

@@ -86,7 +86,7 @@ def test_overwriting_removes_what_runs_write_and_nothing_else(directory):
 
 
 def test_overwriting_helps_against_a_damaged_configuration(directory):
-    (directory.path / "config.json").write_text('{"model": ')
+    (directory.path / "config.json").write_text('{\n  "model": ')
     with pytest.raises(ValueError, match="is not valid JSON .* --overwrite"):
         directory.enter(CONFIG, overwrite=False)
     assert directory.enter(CONFIG, overwrite=True) == "new"

@@ -130,7 +130,7 @@ def test_scores_are_the_answers_of_the_model(runs, name, tmp_path):
     assert [row["row"] for row in rows] == [str(i + 1) for i in range(ROWS)]
     scores = _column(rows, answer)
     # Noise follows the number of the row.
-    expected = Scorer(run.model)(split, first_row=1)[answer]
+    expected = Scorer(run.model)(split, first_row=0)[answer]
     np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
     if answer == "log_prob":
         exact = run.model.log_prob(split.x, split.context)

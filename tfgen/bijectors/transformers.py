@@ -71,10 +71,11 @@ class RationalQuadratic(Transformer):
         min_bin: float = 1e-3,
         min_slope: float = 1e-3,
     ) -> None:
-        if num_bins < 2 or bound <= 0:
+        if num_bins < 2 or bound <= 0 or num_bins * min_bin >= 1:
             raise ValueError(
-                "A spline needs at least 2 bins on an interval of positive width; "
-                f"received num_bins={num_bins}, bound={bound}. "
+                "A spline needs at least 2 bins, with room for their smallest size, on "
+                "an interval of positive width; "
+                f"received num_bins={num_bins}, bound={bound}, min_bin={min_bin}. "
                 "Usual values are 8 bins and a bound of 3."
             )
         self.num_bins = num_bins

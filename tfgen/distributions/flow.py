@@ -24,8 +24,7 @@ class Flow(DistributionLayer):
         base: Distribution layer of the noise.
         bijectors: Bijector layers, from data to noise.
         context_network: Keras layer whose output is the context of the base and of
-        every
-            bijector; by default they get the context as it is.
+            every bijector; by default they get the context as it is.
         **kwargs: `name` and `dtype`.
 
     Raises:

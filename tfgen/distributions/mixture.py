@@ -78,7 +78,7 @@ class Mixture(DistributionLayer):
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row: a component, then a Gaussian draw from it."""
         logits, loc, scale = self._components(context)
-        if context is None:
+        if self.network is None:
             logits, loc, scale = logits[tf.newaxis], loc[tf.newaxis], scale[tf.newaxis]
         component = random.categorical(seeds, logits, stream=0)
         choice = tf.one_hot(component, self.num_components, dtype=loc.dtype)
@@ -92,14 +92,14 @@ class Mixture(DistributionLayer):
 
     def _components(self, context: Context) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Logits `[..., K]`, locations `[..., K, D]` and scales."""
-        if (context is None) != (self.network is None):
-            raise ValueError(
-                "A mixture takes a context if and only if it has a network; received "
-                f"context={'None' if context is None else 'a tensor'}, "
-                f"network={self.network}. Give both or neither."
-            )
         if self.network is None:
+            # As a base, a mixture may be told the context of its flow.
             parameters = tf.convert_to_tensor(self._parameters)
+        elif context is None:
+            raise ValueError(
+                "A mixture with a network needs a context; received none. Give one "
+                "context a row."
+            )
         else:
             parameters = self.network(context)
         k, d = self.num_components, self.event_shape[0]
@@ -123,6 +123,11 @@ def num_parameters(
         raise ValueError(
             "The covariance of a mixture is 'diagonal' or 'full'; received "
             f"covariance={covariance!r}. Take 'full' for correlated features."
+        )
+    if num_components < 1:
+        raise ValueError(
+            "A mixture has at least 1 component; received num_components="
+            f"{num_components}. Usual values are 5 to 50."
         )
     if len(event_shape) != 1:
         raise ValueError(

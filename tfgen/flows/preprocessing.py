@@ -52,6 +52,9 @@ class Scale(BijectorLayer):
         event_shape: Shape of one example.
         scale: The constant, not 0; `1 / 256` brings 8-bit pixels to the unit interval.
         **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If the constant is 0.
     """
 
     def __init__(
@@ -78,7 +81,11 @@ class Logit(BijectorLayer):
     Args:
         event_shape: Shape of one example.
         alpha: The shrinkage, `lambda` in the MAF paper: 1e-6 for MNIST, 0.05 for
-        CIFAR-10. **kwargs: `name` and `dtype`.
+            CIFAR-10.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: Unless `0 < alpha < 0.5`.
 
     References:
         Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density

@@ -21,8 +21,9 @@ class Dequantized(GenerativeModel):
 
     Args:
         density: Distribution layer of `x + step u`, in units of `x`.
-        levels: For integers `0 .. levels - 1`, such as 256 for 8-bit images; steps are
-        1. steps: For tables: distance of neighbouring values of each feature, 0 for a
+        levels: For integers `0 .. levels - 1`, 256 for 8-bit images; steps are 1.
+            Values outside are not refused here.
+        steps: For tables: distance of neighbouring values of each feature, 0 for a
             continuous feature, which gets no noise.
         offsets: With `steps`: one value of each feature.
         objective: What `fit` minimises; by default minus the bound.
@@ -64,6 +65,11 @@ class Dequantized(GenerativeModel):
                     f"the {features} features; received steps={steps}, "
                     f"offsets={offsets}. Give 0 for a continuous feature."
                 )
+        if levels is not None and levels < 2:
+            raise ValueError(
+                f"Discrete data have at least 2 levels; received levels={levels}. "
+                "For 8-bit images give levels=256."
+            )
         self.density = density
         self.levels = levels
         self.steps = None if steps is None else tuple(steps)
@@ -125,10 +131,13 @@ class Dequantized(GenerativeModel):
         if self.levels is not None:
             top = tf.constant(self.levels - 1, x.dtype)
             return tf.cast(tf.clip_by_value(tf.floor(x), 0.0, top), tf.int32)
-        steps, offsets = self._cell(x.dtype), tf.constant(self.offsets, x.dtype)
+        steps = self._cell(x.dtype)
+        offsets = tf.reshape(tf.constant(self.offsets, x.dtype), self.event_shape)
         grid = offsets + steps * tf.floor(tf.math.divide_no_nan(x - offsets, steps))
         return tf.where(steps > 0.0, grid, x)
 
     def _cell(self, dtype: str | tf.DType) -> tf.Tensor:
         """Width of a cell: a scalar, or one number a feature."""
-        return tf.constant(1.0 if self.steps is None else self.steps, dtype)
+        if self.steps is None:
+            return tf.constant(1.0, dtype)
+        return tf.reshape(tf.constant(self.steps, dtype), self.event_shape)

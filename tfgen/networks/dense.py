@@ -18,6 +18,9 @@ class Dense(Serializable, keras.layers.Layer):
             biases uniform on `+-1 / sqrt(in_features)`.
         use_bias: Whether to add a bias.
         **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If a size is no size.
     """
 
     def __init__(
@@ -30,6 +33,12 @@ class Dense(Serializable, keras.layers.Layer):
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
+        if in_features < 0 or out_features < 1:
+            raise ValueError(
+                "The layers of a network have at least 1 unit; received in_features="
+                f"{in_features}, out_features={out_features}. Widths such as 64 or 256 "
+                "are usual."
+            )
         self.in_features = in_features
         self.out_features = out_features
         self.zero_init = zero_init
@@ -51,8 +60,8 @@ class Dense(Serializable, keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """Outputs `[..., out_features]`; `mask` is like the kernel."""
-        kernel = self.kernel if mask is None else self.kernel * mask
+    def call(self, x: tf.Tensor, kernel_mask: tf.Tensor | None = None) -> tf.Tensor:
+        """Outputs `[..., out_features]`; the mask has the shape of the kernel."""
+        kernel = self.kernel if kernel_mask is None else self.kernel * kernel_mask
         outputs = tf.linalg.matmul(x, kernel)
         return outputs if self.bias is None else outputs + self.bias
