@@ -22,7 +22,7 @@ def main() -> None:
 
     run = open_run(_MODEL_DIR.value, _MODEL.value)
     recipe = _MODEL.value or run.config["model"]
-    own = run.config["recipe"] is not None and _MODEL.value is None
+    own = run.config.get("recipe") is not None and _MODEL.value is None
     references = () if own else find_recipe(recipe).references
     numbers = report_on(run.model, run.load_data(_DATA_DIR.value))
     print(describe({**run.report, **numbers}, run.spec, references))

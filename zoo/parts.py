@@ -1,10 +1,12 @@
 """What recipes share: parts that depend on the data."""
 
 import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import tfgen
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
+from tfgen.distributions import Flow
 from tfgen.flows import Flatten, Logit, Scale, Standardize
 from tfgen.networks import Normalize, OneHot
 from zoo.data import DataSpec
@@ -28,6 +30,26 @@ def preprocessing(spec: DataSpec, *, logit_alpha: float = 0.0) -> list[BijectorL
     if len(shape) != 1:
         layers.append(Flatten(shape))
     return layers
+
+
+def flow_model(
+    spec: DataSpec,
+    builder: Callable[..., Flow],
+    *,
+    logit_alpha: float,
+    **options: object,
+) -> GenerativeModel:
+    """A flow that `builder` makes, with preprocessing, as a model of the data.
+
+    Args:
+        spec: The data.
+        builder: A builder of `tfgen`, such as `tfgen.maf`.
+        logit_alpha: As for `preprocessing`.
+        **options: Further arguments of the builder.
+    """
+    layers = preprocessing(spec, logit_alpha=logit_alpha)
+    flow = builder(spec.event_shape, preprocessing=layers, **options)
+    return as_model(spec, flow)
 
 
 def features(spec: DataSpec) -> list[int]:

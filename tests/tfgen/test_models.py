@@ -353,7 +353,10 @@ def test_the_bound_is_below_log_p_and_tight_in_the_mean_of_exp(name, base):
     elbo = elbo.numpy().reshape([8, draws]).astype(float)
     edges = (np.append(values, values[-1] + step) - loc) / scale
     exact = np.log(np.diff(oracle.cdf(edges)))
-    assert np.all(elbo.mean(axis=1) < exact)
+    standard_error = elbo.std(axis=1) / np.sqrt(draws)
+    gap = exact - elbo.mean(axis=1)
+    assert np.all(gap > -4 * standard_error)
+    assert gap.mean() > standard_error.mean()
     unbiased = scipy.special.logsumexp(elbo, axis=1) - np.log(draws)
     np.testing.assert_allclose(unbiased, exact, atol=0.03)
 

@@ -6,6 +6,7 @@ import math
 import shutil
 from types import SimpleNamespace
 
+import keras
 import matplotlib.image
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import random
-from tfgen.distributions import StandardNormal
+from tfgen.distributions import Flow, StandardNormal
+from tfgen.flows import ActNorm
 from zoo import data, evaluation, fitting
 from zoo.evaluation import Estimate, Scorer
 from zoo.fitting import KeepBest, StopOnFailure, evaluation_batches, training_batches
 from zoo.model_dir import ModelDir
-from zoo.recipe import Reference
+from zoo.recipe import Recipe, Reference
 from zoo.runs import open_run
 from zoo.training import Options, train
 
@@ -318,11 +320,13 @@ def test_looking_more_often_changes_nothing(options, base):
     )
 
 
-def test_patience_ends_a_run(options):
-    # At so small a rate nothing changes, so the first epoch stays the best.
-    fields = {"epochs": 9, "patience": 2, "learning_rate": 1e-30}
-    report = train(options("patience", fields=fields))
-    assert (report["best_epoch"], report["epochs"], report["steps"]) == (1, 3, 9)
+def test_patience_ends_a_run_and_the_best_weights_are_kept(options, folder):
+    # At so large a rate it goes up and down.
+    fields = {"epochs": 30, "patience": 3, "learning_rate": 1.0}
+    report = train(options("patience", fields={**fields, "schedule": "constant"}))
+    assert 1 < report["best_epoch"] == report["epochs"] - 3 < 27
+    assert report["steps"] == 3 * report["epochs"]
+    _assert_consistent(folder / "patience")
 
 
 def test_numbers_that_explode_end_the_run_and_are_named(options):
@@ -417,6 +421,25 @@ def test_a_context_that_does_not_fit_is_refused(options, folder, name):
 
 
 # The parts of the loop.
+
+
+OPTIMIZERS = {
+    "as usual": ({}, {"global_clipnorm": 10.0, "weight_decay": None, "use_ema": False}),
+    "all off": ({"clip_norm": 0.0}, {"global_clipnorm": None}),
+    "decay": ({"weight_decay": 0.01}, {"weight_decay": 0.01}),
+    "average": ({"weight_averaging": 0.5}, {"use_ema": True, "ema_momentum": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_optimizer_is_as_the_recipe_says(tmp_path, name):
+    fields, attributes = OPTIMIZERS[name]
+    recipe = Recipe(build=tfgen.maf, dataset="", jit_compile=False, epochs=1, **fields)
+    model = tfgen.DensityModel(Flow(StandardNormal([2]), [ActNorm([2])]))
+    fitting.fit(model, _known(None), recipe, seed=0, directory=ModelDir(tmp_path))
+    for attribute, value in attributes.items():
+        assert getattr(model.optimizer, attribute) == value
+    assert type(model.optimizer) is keras.optimizers.Adam
 
 
 class Toy:

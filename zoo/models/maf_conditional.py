@@ -5,7 +5,7 @@ python -m zoo.train --model=maf_conditional
 
 import tfgen
 from zoo.data import DataSpec
-from zoo.parts import as_model, context_network, preprocessing
+from zoo.parts import context_network, flow_model
 from zoo.recipe import Recipe
 
 
@@ -19,17 +19,15 @@ def build(
 ) -> tfgen.GenerativeModel:
     """The steps of `maf`, each of which sees the context."""
     embed, context_features = context_network(spec, "maf_conditional")
-    return as_model(
+    return flow_model(
         spec,
-        tfgen.maf(
-            spec.event_shape,
-            num_steps=num_steps,
-            hidden_units=hidden_units,
-            activation=activation,
-            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
-            context_network=embed,
-            context_features=context_features,
-        ),
+        tfgen.maf,
+        num_steps=num_steps,
+        hidden_units=hidden_units,
+        activation=activation,
+        logit_alpha=logit_alpha,
+        context_network=embed,
+        context_features=context_features,
     )
 
 

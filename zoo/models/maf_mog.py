@@ -6,7 +6,7 @@ python -m zoo.train --model=maf_mog
 import tfgen
 from tfgen.distributions import Mixture
 from zoo.data import DataSpec
-from zoo.parts import as_model, features, preprocessing
+from zoo.parts import features, flow_model
 from zoo.recipe import Recipe
 
 
@@ -20,16 +20,14 @@ def build(
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """The steps of `maf` over a trainable mixture in place of the standard normal."""
-    return as_model(
+    return flow_model(
         spec,
-        tfgen.maf(
-            spec.event_shape,
-            num_steps=num_steps,
-            hidden_units=hidden_units,
-            activation=activation,
-            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
-            base=Mixture(features(spec), num_components),
-        ),
+        tfgen.maf,
+        num_steps=num_steps,
+        hidden_units=hidden_units,
+        activation=activation,
+        logit_alpha=logit_alpha,
+        base=Mixture(features(spec), num_components),
     )
 
 

