@@ -24,24 +24,28 @@ class Estimate:
 
     Attributes:
         mean: In nats per example.
-        standard_error: Of the mean, over examples; of one fit, not over seeds.
+        standard_error: Of the mean, over examples; of one fit, not over seeds. None
+            for a single example.
         rows: How many examples.
     """
 
     mean: float
-    standard_error: float
+    standard_error: float | None
     rows: int
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Estimate":
         """The estimate from one value an example."""
         values = np.asarray(values, np.float64)
-        error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-        return cls(float(values.mean()), float(error), len(values))
+        error = None
+        if len(values) > 1:
+            error = float(values.std(ddof=1) / np.sqrt(len(values)))
+        return cls(float(values.mean()), error, len(values))
 
     def __str__(self) -> str:
         """Mean and standard error."""
-        return f"{self.mean:.3f} ± {self.standard_error:.3f}"
+        error = "?" if self.standard_error is None else f"{self.standard_error:.3f}"
+        return f"{self.mean:.3f} ± {error}"
 
 
 class Scorer:
@@ -97,17 +101,21 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
         rows = np.sort(chosen)
     context = None if data.train.context is None else data.train.context[rows]
     scores = scorer(Split(data.train.x[rows], context))[answer]
+    _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
     return report
 
 
-def _require_finite(values: np.ndarray, what: str) -> None:
+def _require_finite(
+    values: np.ndarray, what: str, rows: np.ndarray | None = None
+) -> None:
     """Raises ArithmeticError if a number that would be reported is none."""
     finite = np.isfinite(values)
     if not finite.all():
-        row = int(np.argmin(finite))
+        first = int(np.argmin(finite))
+        row = first if rows is None else rows[first]
         raise ArithmeticError(
-            f"Reported numbers must be finite; the {what} is {values[row]} in row "
+            f"Reported numbers must be finite; the {what} is {values[first]} in row "
             f"{row + 1}. Look for extreme values in that row, or leave it out."
         )
 

@@ -28,7 +28,7 @@ from tfgen.distributions.mixture import num_parameters
 from tfgen.flows import Logit, MaskedAutoregressive, Scale, Standardize
 from tfgen.networks import MADE, MLP, OneHot
 
-SIGNIFICANCE = 1e-3
+SIGNIFICANCE = 1e-5
 
 
 class Case(NamedTuple):

@@ -17,7 +17,7 @@ import tfgen
 from tfgen import random
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import ActNorm
-from zoo import data, evaluation, fitting
+from zoo import data, evaluation, fitting, training
 from zoo.evaluation import Estimate, Scorer
 from zoo.fitting import KeepBest, StopOnFailure, evaluation_batches, training_batches
 from zoo.model_dir import ModelDir
@@ -35,7 +35,13 @@ FILES = {
     "training.png",
 }
 SETTINGS = {"num_components": "2", "covariance": "diagonal"}
-FIELDS = {"epochs": 3, "batch_size": 16, "jit_compile": False}
+FIELDS = {
+    "epochs": 3,
+    "batch_size": 16,
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "jit_compile": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +147,8 @@ def test_the_configuration_is_resolved(base, folder):
     config = json.loads((base / "config.json").read_text())
     assert config["model"] == "gmm"
     assert config["settings"] == {"num_components": 2, "covariance": "diagonal"}
-    assert config["training"] == {
-        "batch_size": 16,
-        "learning_rate": 0.01,
-        "epochs": 3,
-        "schedule": "cosine",
-        "patience": 0,
-        "clip_norm": 10.0,
-        "weight_decay": 0.0,
-        "weight_averaging": 0.0,
-        "jit_compile": False,
-    }
+    recipe = training.find_recipe("gmm")
+    assert config["training"] == {**training.training_fields(recipe), **FIELDS}
     dataset = config["dataset"]
     assert dataset["name"] == str(folder / "table.csv")
     assert data.DataSpec.from_json(dataset["spec"]).columns == ("height", "width")
@@ -270,8 +267,8 @@ def test_another_configuration_is_refused(options, base, name):
 
 
 def test_a_setting_at_its_default_is_the_same_run(options, base, capsys):
-    spelt_out = {**FIELDS, "learning_rate": 0.01, "schedule": "cosine"}
-    train(options("base", fields=spelt_out))
+    recipe = training.find_recipe("gmm")
+    train(options("base", fields={"clip_norm": recipe.clip_norm, "patience": 0}))
     assert "finished" in capsys.readouterr().out
 
 
@@ -424,8 +421,11 @@ def test_a_context_that_does_not_fit_is_refused(options, folder, name):
 
 
 OPTIMIZERS = {
-    "as usual": ({}, {"global_clipnorm": 10.0, "weight_decay": None, "use_ema": False}),
-    "all off": ({"clip_norm": 0.0}, {"global_clipnorm": None}),
+    "plain": (
+        {"clip_norm": 0.0},
+        {"global_clipnorm": None, "weight_decay": None, "use_ema": False},
+    ),
+    "clipped": ({"clip_norm": 3.0}, {"global_clipnorm": 3.0}),
     "decay": ({"weight_decay": 0.01}, {"weight_decay": 0.01}),
     "average": ({"weight_averaging": 0.5}, {"use_ema": True, "ema_momentum": 0.5}),
 }
@@ -586,7 +586,45 @@ def test_an_estimate_has_a_standard_error():
     estimate = Estimate.of(np.array([1.0, 2.0, 6.0], "float32"))
     assert estimate == Estimate(3.0, pytest.approx(math.sqrt(7 / 3)), 3)
     assert str(estimate) == "3.000 ± 1.528"
-    assert math.isnan(Estimate.of(np.array([1.0])).standard_error)
+    single = Estimate.of(np.array([2.0]))
+    assert single == Estimate(2.0, None, 1)
+    assert str(single) == "2.000 ± ?"
+
+
+def _far(*numbers):
+    """Rows of which those with these numbers are too far away for 32 bits."""
+    x = np.zeros([5, 2], "float32")
+    x[[number - 1 for number in numbers]] = 1e30
+    return data.Split(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("train", "log_prob of the train split is -inf in row 4. Look for extreme"),
+        ("validation", "log_prob of the validation split is -inf in row 4. Look"),
+        ("test", "log_prob of the test split is -inf in row 4. Look"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_not_reported(monkeypatch, name, message):
+    monkeypatch.setattr(evaluation, "_QUANTILE_ROWS", 4)  # Not row 1.
+    splits = {"train": _far(), "validation": _far(), "test": _far()}
+    splits[name] = _far(4)
+    model = tfgen.DensityModel(StandardNormal([2]))
+    spec = data.DataSpec("far", (2,), "float32")
+    with pytest.raises(ArithmeticError, match=message):
+        evaluation.report_on(model, data.DataSet(spec, **splits))
+
+
+def test_a_split_may_have_a_single_row(tmp_path):
+    spec = data.DataSpec("few", (2,), "float32")
+    rows = data.Split(np.zeros([1, 2], "float32"))
+    few = data.DataSet(spec, _far(), rows, rows)
+    report = evaluation.report_on(tfgen.DensityModel(StandardNormal([2])), few)
+    ModelDir(tmp_path).write("report.json", report)
+    read = json.loads((tmp_path / "report.json").read_text())
+    expected = {"mean": pytest.approx(-math.log(2 * math.pi)), "rows": 1}
+    assert read["test"]["log_prob"] == {**expected, "standard_error": None}
 
 
 def _known(context):
