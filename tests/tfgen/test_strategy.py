@@ -76,7 +76,7 @@ def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
         answer = model.evaluate(
             inputs, weights, sample_weight=weights, batch_size=BATCH, verbose=0
         )
-        assert answer == pytest.approx(expected, rel=1e-5)
+        assert float(answer) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_failure_on_one_device_stops_the_step_on_both(strategy, randomize):
