@@ -267,6 +267,7 @@ def test_parts_survive_their_configuration(part):
         assert (list(kept) if isinstance(kept, (list, tuple)) else kept) == (
             list(value) if isinstance(value, (list, tuple)) else value
         )
+    assert set(arguments) <= set(original.get_config())
     config = json.dumps(keras.saving.serialize_keras_object(original))
     rebuilt = keras.saving.deserialize_keras_object(json.loads(config), safe_mode=True)
     assert type(rebuilt) is part

@@ -34,7 +34,7 @@ FILES = {
     "samples.png",
     "training.png",
 }
-SETTINGS = {"num_components": "2", "covariance": "diagonal"}
+SETTINGS = {"num_components": "2"}
 FIELDS = {
     "epochs": 3,
     "batch_size": 16,
@@ -146,7 +146,7 @@ def test_a_run_leaves_its_files_and_no_others(base):
 def test_the_configuration_is_resolved(base, folder):
     config = json.loads((base / "config.json").read_text())
     assert config["model"] == "gmm"
-    assert config["settings"] == {"num_components": 2, "covariance": "diagonal"}
+    assert config["settings"] == {"num_components": 2, "covariance": "full"}
     recipe = training.find_recipe("gmm")
     assert config["training"] == {**training.training_fields(recipe), **FIELDS}
     dataset = config["dataset"]
@@ -203,7 +203,7 @@ def test_a_run_tells_its_story_whosever_recipe_it_is(options, folder, base, caps
     assert report["test"] == _read(base)["test"]
     told = capsys.readouterr().out
     lines = told.splitlines()
-    assert lines[0].startswith("mine on table: 18 parameters, 48 training rows of 2 ")
+    assert lines[0].startswith("mine on table: 20 parameters, 48 training rows of 2 ")
     assert lines[1].startswith("epoch 1/3")
     assert lines[1].endswith("best so far")
     assert lines[3].startswith("epoch 3/3")
@@ -248,7 +248,7 @@ def test_another_seed_is_another_run(base, copy, options):
 OTHERS = {
     "epochs": ({"fields": {"epochs": 4}}, "training.epochs: was 3, is 4"),
     "setting": (
-        {"settings": {"num_components": "3", "covariance": "diagonal"}},
+        {"settings": {"num_components": "3"}},
         "settings.num_components: was 2, is 3",
     ),
     "default": ({"settings": {}}, "settings.num_components: was 2, is 20"),
@@ -268,7 +268,8 @@ def test_another_configuration_is_refused(options, base, name):
 
 def test_a_setting_at_its_default_is_the_same_run(options, base, capsys):
     recipe = training.find_recipe("gmm")
-    train(options("base", fields={"clip_norm": recipe.clip_norm, "patience": 0}))
+    fields = {"clip_norm": recipe.clip_norm, "patience": recipe.patience}
+    train(options("base", settings={**SETTINGS, "covariance": "full"}, fields=fields))
     assert "finished" in capsys.readouterr().out
 
 
