@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping
 
@@ -65,6 +66,10 @@ class Recipe:
     def __post_init__(self) -> None:
         """Raises ValueError where a number makes no sense."""
         rules = {
+            **{
+                f"{name} is finite": math.isfinite(getattr(self, name))
+                for name in ("learning_rate", "clip_norm", "weight_decay")
+            },
             "batch_size is at least 1": self.batch_size >= 1,
             "learning_rate is above 0": self.learning_rate > 0,
             "epochs is at least 1": self.epochs >= 1,
@@ -158,7 +163,10 @@ class Option:
                 f"received an option of type {self.type}. Annotate it in the recipe as "
                 "int, float, str, bool or tuple[int, ...]."
             )
-        return typing.cast(type, self.type)(text)
+        value = typing.cast(type, self.type)(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(text)
+        return value
 
     def __str__(self) -> str:
         """Type and default, for messages."""

@@ -37,7 +37,8 @@ DEFAULTS = {
 REFUSED = {
     "no examples": ({"batch_size": 0}, "batch_size is at least 1"),
     "no learning": ({"learning_rate": 0.0}, "learning_rate is above 0"),
-    "no number": ({"learning_rate": float("nan")}, "learning_rate is above 0"),
+    "no number": ({"learning_rate": float("nan")}, "learning_rate is finite"),
+    "infinite": ({"clip_norm": float("inf")}, "clip_norm is finite"),
     "no epochs": ({"epochs": 0}, "epochs is at least 1"),
     "unknown schedule": ({"schedule": "linear"}, "'cosine' or 'constant'"),
     "negative patience": ({"patience": -1}, "patience is at least 0"),
@@ -114,6 +115,7 @@ ILL_TYPED = {
     "fraction": ("width", "1.5", "an integer", "3"),
     "nothing": ("width", "", "an integer", "3"),
     "no number": ("rate", "fast", "a number", "0.5"),
+    "infinite": ("rate", "inf", "a number", "0.5"),
     "number for a truth": ("deep", "1", "true or false", "False"),
     "no list": ("hidden_units", "big", "a list of integers such as 64,64", "(8, 4)"),
     "empty list": ("hidden_units", "", "a list of integers such as 64,64", "(8, 4)"),
