@@ -4,6 +4,9 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# Its protocol buffers are what servers read and answer; it follows TensorFlow's version.
+_SERVING = ["requests>=2.31", "tensorflow-serving-api>=2.18,<2.22"]
+
 setup(
     name="tfgen-zoo",
     version="0.1.0",
@@ -50,7 +53,9 @@ setup(
         "typing_extensions>=4.4",
     ],
     extras_require={
+        "serving": _SERVING,
         "test": [
+            *_SERVING,
             "codespell>=2.4,<2.5",
             "hypothesis>=6.100",
             # Another minor version of mypy or ruff finds other faults.

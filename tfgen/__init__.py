@@ -6,6 +6,7 @@ from tfgen.builders import maf, nice, nsf, realnvp
 from tfgen.models import DensityModel, Dequantized
 from tfgen.objectives import MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
+from tfgen.signatures import Signature
 
 __all__ = [
     "BijectorLayer",
@@ -16,6 +17,7 @@ __all__ = [
     "MaximumLikelihood",
     "Objective",
     "Serializable",
+    "Signature",
     "bijectors",
     "distributions",
     "flows",

@@ -18,6 +18,7 @@ from tfgen import random
 from tfgen.metrics.first_non_finite import FirstNonFinite
 from tfgen.objectives import MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
+from tfgen.signatures import Signature, Tensors
 
 Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
 ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
@@ -144,6 +145,35 @@ class GenerativeModel(Serializable, keras.Model):
     def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row, `[batch, *event_shape]`, from int32 `seeds` `[batch]`."""
         raise NotImplementedError
+
+    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
+        """What the model answers when it is served, the main answer first.
+
+        These are the model's terms, named after the first of them, which take a `seed`
+        unless the model is exact; and `sample`, whose draws have the dtype of `x`.
+
+        Args:
+            inputs: Shape `[None, ...]` and dtype of `x`, and of `context` where the
+                model is conditional.
+        """
+        x, given = inputs["x"], {k: spec for k, spec in inputs.items() if k != "x"}
+        seed = {"seed": tf.TensorSpec([None], tf.int32)}
+
+        def answer(inputs: Tensors) -> Tensors:
+            # Without a seed nothing is drawn: any will do.
+            no_seeds = tf.zeros(tf.shape(inputs["x"])[:1], tf.int32)
+            seeds = inputs.pop("seed", no_seeds)
+            return self.terms(inputs, seeds)
+
+        def sample(inputs: Tensors) -> Tensors:
+            draws = self.sample_rows(inputs["seed"], inputs.get("context"))
+            return {"x": tf.cast(draws, x.dtype)}
+
+        noise = {} if self.kind == "exact" else seed
+        return [
+            Signature(self.term_names[0], answer, {**inputs, **noise}),
+            Signature("sample", sample, {**seed, **given}),
+        ]
 
     def sample(
         self, num_samples: int, *, seed: int = 0, context: ArrayLike | None = None

@@ -6,28 +6,38 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 _TRACEBACK = flags.DEFINE_bool(
     "traceback", default=False, help="Show where in the code an error arose."
 )
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[..., None], argument: str | None = None) -> None:
     """Runs a command: parses flags, refuses leftover arguments, reports errors.
 
     Errors that the user can mend end the command with one sentence on standard error
     and exit code 1; what was written before stays.
+
+    Args:
+        main: The command.
+        argument: Name of the one argument that it takes beside flags, if any.
     """
 
     def wrapped(argv: Sequence[str]) -> None:
         try:
-            if len(argv) > 1:
+            given = argv[1:]
+            if argument is not None and len(given) != 1:
                 raise ValueError(
-                    f"Every option is a flag, --name=value; received {argv[1]!r} "
+                    f"This command takes one {argument}; received "
+                    f"{', '.join(map(repr, given)) or 'none'}. See --help."
+                )
+            if argument is None and given:
+                raise ValueError(
+                    f"Every option is a flag, --name=value; received {given[0]!r} "
                     "alone. See --help."
                 )
-            main()
+            main(*given)
         except (ValueError, TypeError, OSError, ArithmeticError) as error:
             if _TRACEBACK.value:
                 raise
@@ -55,6 +65,8 @@ def import_tensorflow() -> None:
         tf.config.list_physical_devices()
         tf.constant(0)
     tf.get_logger().setLevel("ERROR")
+    # Where TensorFlow writes as it saves models.
+    logging.set_verbosity(logging.WARNING)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Numbers of a trained model: terms of rows, means with standard errors, reports."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -159,18 +159,32 @@ def describe(
 def examples(
     model: GenerativeModel, data: DataSet, rows: int = 64
 ) -> dict[str, np.ndarray]:
-    """Raw test rows and the model's answers to them, for checks of exported models."""
-    x = data.test.x[:rows]
-    inputs = {"x": tf.constant(x)}
-    arrays = {"x": x}
-    context = None
+    """Raw test rows and the model's answers to them, for checks of exported models.
+
+    Inputs are named as in signatures; answers as `signature/output`. An input that
+    data do not have, such as the noise that `decode` takes, is another's answer.
+    """
+    inputs = {"x": data.test.x[:rows]}
     if data.test.context is not None:
-        context = arrays["context"] = data.test.context[:rows]
-        inputs["context"] = tf.constant(context)
-    seeds = random.row_seeds(EVALUATION_SEED, tf.range(len(x)))
-    arrays["seed"] = seeds.numpy()
-    terms = tf.function(model)({**inputs, "seed": seeds})
-    arrays.update({name: values.numpy() for name, values in terms.items()})
-    draw = tf.function(model.sample_rows)
-    arrays["sample"] = draw(seeds, inputs.get("context")).numpy()
-    return arrays
+        inputs["context"] = data.test.context[:rows]
+    signatures = model.signatures(input_specs(inputs))
+    inputs["seed"] = random.row_seeds(
+        EVALUATION_SEED, tf.range(len(inputs["x"]))
+    ).numpy()
+    wanted = {name for signature in signatures for name in signature.inputs}
+    answers: dict[str, np.ndarray] = {}
+    for signature in signatures:
+        given = {name: tf.constant(inputs[name]) for name in signature.inputs}
+        for name, values in signature.concrete()(**given).items():
+            answers[f"{signature.name}/{name}"] = values.numpy()
+            if name in wanted:
+                inputs.setdefault(name, values.numpy())
+    return {**inputs, **answers}
+
+
+def input_specs(inputs: Mapping[str, np.ndarray]) -> dict[str, tf.TensorSpec]:
+    """Shapes `[None, ...]` and dtypes of rows."""
+    return {
+        name: tf.TensorSpec([None, *rows.shape[1:]], rows.dtype)
+        for name, rows in inputs.items()
+    }

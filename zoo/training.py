@@ -121,6 +121,7 @@ def train(options: Options) -> Json:
     ):
         if command != "score" or len(data.spec.event_shape) == 1:
             print(f"  python -m zoo.{command} --model_dir={directory.path}{rest}")
+    print(f"  python -m export --model_dir={directory.path} --export_dir=serving")
     return report
 
 

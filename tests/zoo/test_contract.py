@@ -4,15 +4,22 @@ A new recipe file is covered by itself. It is tried on each kind of data and tes
 the first two that its `build` takes; a refusal has to name the data.
 """
 
+import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 
+from export import self_check
+from export.saved_model import write_saved_model
+from export.warmup import write_warmup
 from tfgen import random
-from zoo import registry
+from zoo import evaluation, registry
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.training import find_recipe
 
@@ -219,6 +226,79 @@ def test_a_saved_model_answers_as_before(case, tmp_path):
     _assert_close(_terms(loaded, _inputs(case.data)), case.terms, rtol=0, atol=0)
     samples = loaded.sample(ROWS, seed=7, context=case.data.train.context)
     np.testing.assert_array_equal(samples, case.samples)
+
+
+@pytest.fixture(scope="module")
+def checker():
+    """Checks a SavedModel in a process that has TensorFlow and nothing else of ours."""
+    with subprocess.Popen(
+        [sys.executable, "-I", self_check.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+
+        def check(*paths):
+            process.stdin.write(json.dumps([str(path) for path in paths]) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield check
+
+
+def test_a_served_model_answers_as_before(case, checker, tmp_path):
+    examples = evaluation.examples(case.model, case.data)
+    np.savez(tmp_path / "examples.npz", **examples)
+    signatures = case.model.signatures(evaluation.input_specs(_inputs(case.data)))
+    path = tmp_path / "1"
+    write_saved_model(path, case.model, signatures)
+    requests = write_warmup(path, "model", signatures, examples)
+    assert requests == 4 * (len(signatures) + 1)
+    result = checker(path, tmp_path / "examples.npz")
+    assert result["faults"] == []
+    assert result["compared"] == len(self_check.BATCH_SIZES) * len(signatures)
+    _assert_runs_in_a_session(path, examples)
+
+
+def _assert_runs_in_a_session(path, examples):
+    """Servers load models into sessions, and know no operations but TensorFlow's."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(path))
+        for name, signature in loaded.signature_def.items():
+            if name.startswith("__"):
+                continue
+            given = {
+                tensor.name: examples[key][:3]
+                for key, tensor in signature.inputs.items()
+            }
+            asked = {key: tensor.name for key, tensor in signature.outputs.items()}
+            for key, values in session.run(asked, given).items():
+                expected = examples.get(f"{name}/{key}", values)[:3]
+                np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
+        operations = {node.op for node in loaded.graph_def.node}
+        for function in loaded.graph_def.library.function:
+            operations.update(node.op for node in function.node_def)
+            assert not function.attr["_XlaMustCompile"].b
+        own = {
+            function.signature.name for function in loaded.graph_def.library.function
+        }
+        for name in operations - own:
+            assert op_def_registry.get(name) is not None, name
+
+
+def test_a_served_sample_depends_on_its_seed_alone(case):
+    _, sample, *_ = case.model.signatures(evaluation.input_specs(_inputs(case.data)))
+    assert sample.name == "sample"
+    inputs = {
+        name: values for name, values in _inputs(case.data).items() if name != "x"
+    }
+    draw = sample.concrete()
+    batch = draw(**{name: values[:8] for name, values in inputs.items()})["x"].numpy()
+    alone = draw(**{name: values[3:4] for name, values in inputs.items()})["x"].numpy()
+    again = draw(**{name: values[:8] for name, values in inputs.items()})["x"].numpy()
+    np.testing.assert_array_equal(batch, again)
+    np.testing.assert_allclose(batch[3:4], alone, rtol=1e-5, atol=1e-4)
 
 
 # Compiling takes seconds a model, so these stand for all.

@@ -191,9 +191,9 @@ def test_examples_are_test_rows_with_the_answers_of_the_model(base):
         seeds = random.row_seeds(0, tf.range(len(examples["x"])))
         np.testing.assert_array_equal(examples["seed"], seeds)
         scores = run.model.log_prob(examples["x"])
-        np.testing.assert_allclose(examples["log_prob"], scores, rtol=1e-5)
+        np.testing.assert_allclose(examples["log_prob/log_prob"], scores, rtol=1e-5)
         samples = run.model.sample_rows(seeds)
-        np.testing.assert_allclose(examples["sample"], samples, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(examples["sample/x"], samples, rtol=1e-5, atol=1e-5)
 
 
 def test_a_run_tells_its_story_whosever_recipe_it_is(options, folder, base, capsys):
@@ -380,7 +380,13 @@ def test_an_unconditional_model_does_without_labels(digits):
     with np.load(digits / "examples.npz") as examples:
         assert "context" not in examples
         scores = Scorer(run.model)(run.load_data().test)["elbo"]
-        np.testing.assert_allclose(examples["elbo"], scores[:64], rtol=1e-5)
+        np.testing.assert_allclose(examples["elbo/elbo"], scores[:64], rtol=1e-5)
+        # A flow also encodes and decodes, from the noise that it encoded to.
+        np.testing.assert_allclose(
+            examples["encode/z"], run.model.encode(examples["x"]), rtol=1e-4, atol=1e-4
+        )
+        np.testing.assert_array_equal(examples["z"], examples["encode/z"])
+        np.testing.assert_array_equal(examples["decode/x"], examples["x"])
 
 
 def test_numbers_do_not_depend_on_the_batch_size(digits, monkeypatch):

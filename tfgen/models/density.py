@@ -1,10 +1,17 @@
 """Models whose density is exact."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from tfgen.base import ArrayLike, Context, DistributionLayer, GenerativeModel
 from tfgen.distributions.flow import Flow, FlowDistribution
 from tfgen.objectives import Objective
+from tfgen.signatures import Signature, Tensors
+
+if TYPE_CHECKING:
+    from tfgen.models.dequantized import Dequantized
 
 
 class DensityModel(GenerativeModel):
@@ -55,6 +62,11 @@ class DensityModel(GenerativeModel):
         """One draw a row, from int32 `seeds` `[batch]`."""
         return self.distribution.sample(seeds, context)
 
+    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
+        """`log_prob` and `sample`; for flows also `encode` and `decode`."""
+        latent = latent_signatures(self, self.distribution, inputs)
+        return [*super().signatures(inputs), *latent]
+
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the distribution."""
         del seeds
@@ -76,6 +88,30 @@ class DensityModel(GenerativeModel):
         """Data of each row of noise, `[batch, *event_shape]`; flows only."""
         z = tf.cast(tf.convert_to_tensor(z), self.compute_dtype)
         return flow_distribution(self.distribution, context).forward(z)
+
+
+def latent_signatures(
+    model: "DensityModel | Dequantized",
+    layer: DistributionLayer,
+    inputs: Mapping[str, tf.TensorSpec],
+) -> list[Signature]:
+    """`encode` and `decode` of a model over a flow; of other models none."""
+    if not isinstance(layer, Flow):
+        return []
+    x, given = inputs["x"], {k: spec for k, spec in inputs.items() if k != "x"}
+    z = tf.TensorSpec([None, *layer.base.event_shape], layer.compute_dtype)
+
+    def encode(inputs: Tensors) -> Tensors:
+        return {"z": model.encode(inputs["x"], inputs.get("context"))}
+
+    def decode(inputs: Tensors) -> Tensors:
+        decoded = model.decode(inputs["z"], inputs.get("context"))
+        return {"x": tf.cast(decoded, x.dtype)}
+
+    return [
+        Signature("encode", encode, {"x": x, **given}),
+        Signature("decode", decode, {"z": z, **given}),
+    ]
 
 
 def flow_distribution(

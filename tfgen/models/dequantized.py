@@ -1,14 +1,15 @@
 """Densities of integers, by uniform dequantisation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from tfgen import random
 from tfgen.base import ArrayLike, Context, DistributionLayer, GenerativeModel
-from tfgen.models.density import flow_distribution
+from tfgen.models.density import flow_distribution, latent_signatures
 from tfgen.objectives import Objective
+from tfgen.signatures import Signature
 
 
 class Dequantized(GenerativeModel):
@@ -93,6 +94,11 @@ class Dequantized(GenerativeModel):
     def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row: a draw of the density, rounded down to the grid."""
         return self._quantize(self.density.sample(seeds, context))
+
+    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
+        """`elbo` and `sample`; for flows also `encode` and `decode`."""
+        latent = latent_signatures(self, self.density, inputs)
+        return [*super().signatures(inputs), *latent]
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the density, from dequantised data."""
