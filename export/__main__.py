@@ -42,7 +42,7 @@ def main() -> None:
     print(
         f"\nChecked where there is TensorFlow alone: {exported.compared} answers to "
         "batches of 0, 1, 3 and 64 rows are\nthe training's; the largest difference is "
-        f"{exported.largest_difference:.1e}."
+        f"{exported.largest_share:.1%} of what is allowed, rtol and atol 1e-5."
     )
     directory = Path(_EXPORT_DIR.value).resolve()
     print(

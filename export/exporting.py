@@ -32,14 +32,15 @@ class Exported:
         name: What servers call the model.
         version: Its number.
         compared: How many answers the self-check compared.
-        largest_difference: Between them and those of the training.
+        largest_share: The largest difference from those of the training, as a share of
+            what is allowed.
     """
 
     path: Path
     name: str
     version: int
     compared: int
-    largest_difference: float
+    largest_share: float
 
 
 def export_run(

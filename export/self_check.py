@@ -5,7 +5,7 @@
 This file is run as a script, isolated, and imports nothing of the project: what it
 finds is what a server would. For each line that it reads, the paths of a SavedModel and
 of an `examples.npz`, it prints a JSON object: how many answers were compared, the
-largest difference between them, and the faults, if any.
+largest difference between them as a share of what is allowed, and the faults.
 """
 
 import importlib.abc
@@ -62,7 +62,7 @@ def check(saved_model: str, examples: dict[str, np.ndarray]) -> dict[str, object
         examples: Inputs by name, answers as `signature/output`.
 
     Returns:
-        `compared`, `largest_difference` and `faults`, a list of sentences.
+        `compared`, `largest_share` and `faults`, a list of sentences.
     """
     faults = _forbidden_nodes(saved_model)
     loaded = tf.saved_model.load(saved_model)
@@ -83,22 +83,20 @@ def check(saved_model: str, examples: dict[str, np.ndarray]) -> dict[str, object
             continue
         for batch_size in BATCH_SIZES:
             try:
-                wrong, difference = _compare(
-                    function, examples, expected, batch_size, atol
-                )
+                wrong, share = _compare(function, examples, expected, batch_size, atol)
             except tf.errors.OpError as error:
                 reason = str(error.message).partition("\n")[0]
                 faults.append(f"{name} fails at batch size {batch_size}: {reason}")
                 continue
             compared += 1
-            largest = max(largest, difference)
+            largest = max(largest, share)
             if wrong:
                 faults.append(
                     f"{name} differs at batch size {batch_size}: {wrong} "
                     f"(allowed: {atol:.1e} + {_RTOL:.0e} of the number)"
                 )
     faults += _replay_warmup(saved_model, loaded)
-    return {"compared": compared, "largest_difference": largest, "faults": faults}
+    return {"compared": compared, "largest_share": largest, "faults": faults}
 
 
 def _compare(
@@ -108,7 +106,7 @@ def _compare(
     batch_size: int,
     atol: float,
 ) -> tuple[str, float]:
-    """What is wrong with the answers, if anything, and their largest difference."""
+    """What is wrong with the answers, if anything, and how much of the tolerance is used."""
     rows = len(examples["x"])
     largest, wrong = 0.0, ""
     for first in range(0, max(1, min(_ROWS[batch_size], rows)), max(1, batch_size)):
@@ -133,12 +131,12 @@ def _compare(
                 if flipped.sum() > max(1, _FLIPPED * batch_size):
                     wrong = f"{flipped.sum()} of {batch_size} rows of {output}"
                 continue
-            difference = np.abs(actual.astype(float) - wanted)
-            excess = difference - (atol + _RTOL * np.abs(wanted))
-            largest = max(largest, float(difference.max()))
-            if not (excess <= 0).all():  # NaN is wrong too.
+            allowed = atol + _RTOL * np.abs(wanted)
+            share = np.abs(actual.astype(float) - wanted) / allowed
+            largest = max(largest, float(share.max()))
+            if not (share <= 1).all():  # NaN is wrong too.
                 worst = np.unravel_index(
-                    np.argmax(np.nan_to_num(excess, nan=np.inf)), excess.shape
+                    np.argmax(np.nan_to_num(share, nan=np.inf)), share.shape
                 )
                 wrong = (
                     f"{output} is {actual[worst]:.9g}, was {wanted[worst]:.9g} in row "

@@ -162,8 +162,8 @@ class GenerativeModel(Serializable, keras.Model):
         def answer(inputs: Tensors) -> Tensors:
             # Without a seed nothing is drawn: any will do.
             no_seeds = tf.zeros(tf.shape(inputs["x"])[:1], tf.int32)
-            seeds = inputs.pop("seed", no_seeds)
-            return self.terms(inputs, seeds)
+            rows = {name: rows for name, rows in inputs.items() if name != "seed"}
+            return self.terms(rows, inputs.get("seed", no_seeds))
 
         def sample(inputs: Tensors) -> Tensors:
             draws = self.sample_rows(inputs["seed"], inputs.get("context"))

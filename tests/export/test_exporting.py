@@ -57,7 +57,7 @@ def served(run, tmp_path_factory):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Exports without the process that checks them, whose work has its own tests."""
-    result = {"compared": 0, "largest_difference": 0.0}
+    result = {"compared": 0, "largest_share": 0.0}
     monkeypatch.setattr(exporting, "_check", lambda *_: dict(result))
 
 

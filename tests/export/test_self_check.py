@@ -46,7 +46,7 @@ def test_a_model_as_it_was_trained_has_no_faults(flow):
     assert result["faults"] == []
     # log_prob, sample, encode and decode, at four batch sizes.
     assert result["compared"] == 16
-    assert 0 <= result["largest_difference"] < 1e-4
+    assert 0 <= result["largest_share"] < 0.5
 
 
 @pytest.mark.parametrize("name", ["log_prob/log_prob", "sample/x", "decode/x"])
@@ -61,7 +61,7 @@ def test_another_number_is_a_fault_and_is_named(flow, name):
         assert fault.startswith(f"{signature} differs at batch size {batch_size}: ")
         assert f"{output} is " in fault
         assert " in row 3 " in fault
-    assert result["largest_difference"] == pytest.approx(0.01, abs=1e-3)
+    assert result["largest_share"] > 1
 
 
 def test_small_differences_are_allowed_and_not_larger_ones(flow):
