@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# Its protocol buffers are what servers read and answer; it follows TensorFlow's version.
+# What servers read and answer; its versions follow TensorFlow's.
 _SERVING = ["requests>=2.31", "tensorflow-serving-api>=2.18,<2.22"]
 
 setup(
@@ -53,6 +53,9 @@ setup(
         "typing_extensions>=4.4",
     ],
     extras_require={
+        # 2.70 is the oldest that was run, beside TensorFlow 2.21. Its bounds on other
+        # packages are tighter than ours, so the tests do not ask for it.
+        "beam": ["apache-beam>=2.70,<3"],
         "serving": _SERVING,
         "test": [
             *_SERVING,

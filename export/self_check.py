@@ -106,7 +106,7 @@ def _compare(
     batch_size: int,
     atol: float,
 ) -> tuple[str, float]:
-    """What is wrong with the answers, if anything, and how much of the tolerance is used."""
+    """What is wrong with the answers, if anything, and their share of the tolerance."""
     rows = len(examples["x"])
     largest, wrong = 0.0, ""
     for first in range(0, max(1, min(_ROWS[batch_size], rows)), max(1, batch_size)):

@@ -5,8 +5,11 @@ the columns of a bare array are named "0", "1", ... A batch of rows is all that 
 of a .csv, .parquet or .npy file that is read in batches.
 """
 
+import bisect
 import csv
 import dataclasses
+import glob
+import itertools
 import re
 import warnings
 import zipfile
@@ -38,6 +41,11 @@ class Rows:
         """Number of rows."""
         return len(self.frame if self.images is None else self.images)
 
+    def __getitem__(self, part: slice) -> "Rows":
+        """The rows of a slice."""
+        images = None if self.images is None else self.images[part]
+        return Rows(self.frame[part], images)
+
 
 def read(path: str, context: Sequence[str]) -> list[Rows]:
     """Reads a whole file.
@@ -66,31 +74,64 @@ def read(path: str, context: Sequence[str]) -> list[Rows]:
     return [_pick(arrays, array, context, path)]
 
 
-def iterate(path: str, context: Sequence[str], batch_size: int) -> Iterator[Rows]:
+def iterate(
+    path: str,
+    context: Sequence[str],
+    batch_size: int,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    align: int | None = None,
+) -> Iterator[Rows]:
     """Reads a file in batches.
 
     Args:
         path: A .csv, .parquet, .npz or .npy file, or `file.npz:array`.
         context: Names of the context columns; in an .npz also of arrays.
         batch_size: Largest number of rows of a batch.
+        start: Row to start at, from 0.
+        stop: Row to stop before; by default all are read.
+        align: No batch crosses a multiple of this many rows of the file.
 
     Yields:
         The rows, batch by batch.
     """
-    file, array = _locate(path)
-    if _suffix(file) == ".csv":
-        for frame in _csv_chunks(file, batch_size):
-            yield Rows(frame)
-    elif _suffix(file) == ".parquet":
+    first, batches = _batches(path, context, batch_size, start)
+    for rows in batches:
+        last = len(rows) if stop is None else min(len(rows), stop - first)
+        here = max(start - first, 0)
+        while here < last:
+            room = last if align is None else align - (first + here) % align
+            there = min(last, here + room)
+            yield rows[here:there]
+            here = there
+        first += len(rows)
+        if stop is not None and first >= stop:
+            return
+
+
+def blocks(path: str, size: int) -> tuple[list[int], int | None]:
+    """Where a file can be entered, if it is read in blocks of `size` rows.
+
+    Args:
+        path: A .csv, .parquet, .npz or .npy file, or `file.npz:array`.
+        size: Rows of a block; the last of a file may have fewer.
+
+    Returns:
+        The blocks that can be read without much of what comes before them, and how
+        many there are; None where only reading all rows would tell.
+    """
+    file, _ = _locate(path)
+    if _suffix(file) == ".parquet":
         with _parquet(file) as source:
-            for batch in source.iter_batches(batch_size=batch_size):
-                yield Rows(_named(batch.to_pandas(), file))
-    else:
-        rows = _pick(_arrays(file), array, context, path)
-        for start in range(0, len(rows), batch_size):
-            part = slice(start, start + batch_size)
-            images = None if rows.images is None else rows.images[part]
-            yield Rows(rows.frame[part], images)
+            starts = _group_starts(source)
+            count = -(-source.metadata.num_rows // size)
+        entries = sorted({-(-start // size) for start in starts})
+        return [number for number in entries if number < count], count
+    if _suffix(file) == ".npy":
+        count = -(-len(_arrays(file)[""]) // size)
+        return list(range(count)), count
+    return [0], None
 
 
 def is_array(path: str) -> bool:
@@ -102,7 +143,41 @@ def is_array(path: str) -> bool:
     Returns:
         True for .npz and .npy.
     """
-    return _suffix(_ARRAY.sub(r"\1", path)) in (".npz", ".npy")
+    return _suffix(split_array(path)[0]) in (".npz", ".npy")
+
+
+def expand(pattern: str) -> list[str]:
+    """The files that a pattern such as `data-*.parquet` or `data-*.npz:x` stands for.
+
+    Args:
+        pattern: A path with `*`, `?` or `[...]` in it, or without.
+
+    Returns:
+        Their paths in order, each with the name of the array if the pattern has one.
+    """
+    files, array = split_array(pattern)
+    suffix = "" if array is None else f":{array}"
+    return [file + suffix for file in sorted(glob.glob(files)) if Path(file).is_file()]
+
+
+def split_array(path: str) -> tuple[str, str | None]:
+    """The file of a path, and the array of `file.npz:array`."""
+    match = _ARRAY.fullmatch(path)
+    return (match[1], match[2]) if match else (path, None)
+
+
+def _batches(
+    path: str, context: Sequence[str], batch_size: int, start: int
+) -> tuple[int, Iterator[Rows]]:
+    """Batches from near the row `start`, not behind it, and the row they begin at."""
+    file, array = _locate(path)
+    if _suffix(file) == ".csv":
+        return 0, map(Rows, _csv_chunks(file, batch_size))
+    if _suffix(file) == ".parquet":
+        return _parquet_batches(file, batch_size, start)
+    rows = _pick(_arrays(file), array, context, path)
+    starts = range(start, len(rows), batch_size)
+    return start, (rows[first : first + batch_size] for first in starts)
 
 
 def _suffix(file: str) -> str:
@@ -110,8 +185,7 @@ def _suffix(file: str) -> str:
 
 
 def _locate(path: str) -> tuple[str, str | None]:
-    match = _ARRAY.fullmatch(path)
-    file, array = match.groups() if match else (path, None)
+    file, array = split_array(path)
     if _suffix(file) not in (".csv", ".parquet", ".npz", ".npy"):
         raise ValueError(
             "A data file ends with .csv, .parquet, .npz or .npy; "
@@ -219,9 +293,34 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _parquet_batches(
+    file: str, batch_size: int, start: int
+) -> tuple[int, Iterator[Rows]]:
+    """Batches from the beginning of the row group that holds the row `start`."""
+    source = _parquet(file)
+    starts = _group_starts(source)
+    group = max(bisect.bisect_right(starts, start) - 1, 0)
+    groups = list(range(group, len(starts)))
+
+    def batches() -> Iterator[Rows]:
+        with source:
+            for batch in source.iter_batches(batch_size, groups):
+                yield Rows(_named(batch.to_pandas(), file))
+
+    return starts[group] if starts else 0, batches()
+
+
+def _group_starts(source: parquet.ParquetFile) -> list[int]:
+    """The first row of each row group."""
+    metadata = source.metadata
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    return list(itertools.accumulate(sizes, initial=0))[:-1]
+
+
 def _parquet(file: str) -> parquet.ParquetFile:
     try:
-        return parquet.ParquetFile(file)
+        # Row groups are read a page at a time: many files are one group of all rows.
+        return parquet.ParquetFile(file, buffer_size=2**16, pre_buffer=False)
     except pyarrow.ArrowException as error:
         raise _unreadable(file, error) from error
 
@@ -246,7 +345,7 @@ def _pick(
         name = others[0]
     if name is None or name not in arrays:
         received = path if name is None else f"'{name}'"
-        file = _ARRAY.sub(r"\1", path)
+        file, _ = split_array(path)
         raise ValueError(
             f"One array of an .npz is the data; received {received} of the arrays "
             f"{', '.join(arrays)}; choose one, as {file}:{(others or ['x'])[0]}."

@@ -11,7 +11,15 @@ from zoo.data import ContextSpec, DataSpec
 Batch = tuple[int, np.ndarray, np.ndarray | None, list[tuple[int, str]]]
 
 
-def iterate_rows(path: str, spec: DataSpec, batch_size: int) -> Iterator[Batch]:
+def iterate_rows(
+    path: str,
+    spec: DataSpec,
+    batch_size: int,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    align: int | None = None,
+) -> Iterator[Batch]:
     """Reads rows in the form a model takes, and tells which of them it cannot take.
 
     Columns of a .csv or .parquet are found by name and others are ignored; arrays, and
@@ -22,6 +30,9 @@ def iterate_rows(path: str, spec: DataSpec, batch_size: int) -> Iterator[Batch]:
         path: A .csv, .parquet, .npz or .npy file, or `file.npz:array`.
         spec: The data the model was made for.
         batch_size: Largest number of rows of a batch.
+        start: Row to start at, from 0.
+        stop: Row to stop before; by default all are read.
+        align: No batch crosses a multiple of this many rows of the file.
 
     Yields:
         `(first_row, x, context, bad)`: the number of the batch's first row, counted
@@ -35,11 +46,12 @@ def iterate_rows(path: str, spec: DataSpec, batch_size: int) -> Iterator[Batch]:
         FileNotFoundError: If there is no such file.
     """
     names = () if spec.context is None else spec.context.columns
-    first = 1
-    for rows in _files.iterate(path, names, batch_size):
-        if len(rows):
-            yield first, *_convert(rows, spec, path, first)
-            first += len(rows)
+    first = start + 1
+    for rows in _files.iterate(
+        path, names, batch_size, start=start, stop=stop, align=align
+    ):
+        yield first, *_convert(rows, spec, path, first)
+        first += len(rows)
     if first == 1:
         raise ValueError(
             f"A data file must hold rows; received none in {path}; add some."

@@ -54,11 +54,11 @@ class ModelDir:
                 )
             if not overwrite:
                 before = self.read("config.json")
-                differences = _differences(before, json.loads(json.dumps(config)))
-                if differences:
+                differing = differences(before, json.loads(json.dumps(config)))
+                if differing:
                     raise ValueError(
                         f"{self.path} holds another run; it differs in "
-                        f"{'; '.join(differences)}. Give another --model_dir, or "
+                        f"{'; '.join(differing)}. Give another --model_dir, or "
                         "--overwrite to start anew."
                     )
                 if self.is_finished:
@@ -227,7 +227,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def _differences(
+def differences(
     before: Mapping[str, object], now: Mapping[str, object], prefix: str = ""
 ) -> list[str]:
     """What two configurations do not share, each as `name: was A, is B`."""
@@ -235,7 +235,7 @@ def _differences(
     for key in sorted({*before, *now} - set(_NOT_COMPARED)):
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _differences(old, new, f"{prefix}{key}.")
+            found += differences(old, new, f"{prefix}{key}.")
         elif old != new:
             found.append(f"{prefix}{key}: was {old}, is {new}")
     return found

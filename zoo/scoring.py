@@ -1,6 +1,7 @@
 """Densities of the rows of a file, for anomaly scores."""
 
 import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +48,13 @@ def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) 
         writer.writerow(["row", answer, "percentile"])
         for first, x, context, bad in iterate_rows(source, run.spec, batch_size):
             scores = scorer(Split(x, context), first_row=first - 1)[answer]
-            reasons = dict(bad)
-            for number in reasons:
-                scores[number - first] = np.nan
+            reasons = reasons_for_no_score([scores], first, bad)
+            bad_rows += reasons.items()
             shares = percentiles(scores, run.report)
             for number, (score, share) in enumerate(
                 zip(scores, shares, strict=True), start=first
             ):
-                if np.isnan(score):
-                    bad_rows.append((number, reasons.get(number, _NO_NUMBER)))
+                if number in reasons:
                     writer.writerow([number, "", ""])
                 else:
                     lowest = min(lowest, (float(score), number))
@@ -68,3 +67,24 @@ def score_file(run: Run, source: str, target: str, *, batch_size: int = 10_000) 
         print(f"row {number} has no score: {reason}")
     if len(bad_rows) > _SHOWN:
         print(f"... and {len(bad_rows) - _SHOWN:,} more rows without a score")
+
+
+def reasons_for_no_score(
+    answers: Iterable[np.ndarray], first: int, bad: Sequence[tuple[int, str]]
+) -> dict[int, str]:
+    """Which rows have no score, and why: their values, or else the model's answer.
+
+    Args:
+        answers: The model's answers, each `[rows]`.
+        first: The number of the first row.
+        bad: Numbers and reasons of rows whose values the model cannot take, as
+            `iterate_rows` gives them.
+
+    Returns:
+        The reason for each number, in the order of the numbers.
+    """
+    reasons = dict(bad)
+    for values in answers:
+        for row in np.flatnonzero(np.isnan(values)):
+            reasons.setdefault(first + int(row), _NO_NUMBER)
+    return dict(sorted(reasons.items()))
