@@ -404,7 +404,7 @@ def test_gradients_are_finite_outside_a_spline_and_at_its_knots(direction, dtype
     spline = RationalQuadratic(num_bins=5, bound=1.5)
     parameters = draw([spline.num_parameters], dtype, batch=1)
     bijector = spline(parameters)
-    sizes = bijector.bin_widths if direction == "forward" else bijector.bin_heights
+    sizes = bijector.parameters["widths" if direction == "forward" else "heights"]
     knots = -1.5 + np.cumsum(sizes.numpy()[0])
     outside = [-1e6, -1.51, -1.5, 1.5, 1.51, 1e6]
     x = tf.constant(np.concatenate([knots, outside])[:, np.newaxis], dtype)

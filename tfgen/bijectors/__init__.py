@@ -7,6 +7,7 @@ from tfgen.bijectors.one_pass import (
     forward_and_log_det,
     inverse_and_log_det,
 )
+from tfgen.bijectors.spline import RationalQuadraticSpline
 from tfgen.bijectors.transformers import (
     Additive,
     Affine,
@@ -23,6 +24,7 @@ __all__ = [
     "Coupling",
     "OnePassBijector",
     "RationalQuadratic",
+    "RationalQuadraticSpline",
     "Transformer",
     "bounded",
     "compressed",

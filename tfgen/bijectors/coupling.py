@@ -4,7 +4,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfgen.bijectors.one_pass import OnePassBijector, total_log_det
+from tfgen.bijectors.one_pass import (
+    OnePassBijector,
+    forward_and_log_det,
+    inverse_and_log_det,
+    total_log_det,
+)
 from tfgen.bijectors.transformers import Transformer
 
 
@@ -46,14 +51,12 @@ class Coupling(OnePassBijector):
         """Data and log-determinant `[...]` from noise `[..., D]`."""
         kept, rest = z[..., : self._num_kept], z[..., self._num_kept :]
         inner = self._transformer(self._network(kept))
-        log_det = inner.forward_log_det_jacobian(rest, event_ndims=0)
-        x = tf.concat([kept, inner.forward(rest)], axis=-1)
-        return x, total_log_det(log_det, rest)
+        changed, log_det = forward_and_log_det(inner, rest, event_ndims=0)
+        return tf.concat([kept, changed], axis=-1), total_log_det(log_det, rest)
 
     def inverse_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Noise and log-determinant `[...]` from data `[..., D]`."""
         kept, rest = x[..., : self._num_kept], x[..., self._num_kept :]
         inner = self._transformer(self._network(kept))
-        log_det = inner.inverse_log_det_jacobian(rest, event_ndims=0)
-        z = tf.concat([kept, inner.inverse(rest)], axis=-1)
-        return z, total_log_det(log_det, rest)
+        changed, log_det = inverse_and_log_det(inner, rest, event_ndims=0)
+        return tf.concat([kept, changed], axis=-1), total_log_det(log_det, rest)

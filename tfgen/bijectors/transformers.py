@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfgen.bijectors.spline import RationalQuadraticSpline
 from tfgen.serialization import Serializable
 
 
@@ -94,11 +95,11 @@ class RationalQuadratic(Transformer):
         widths, heights, slopes = tf.split(parameters, [bins, bins, bins - 1], axis=-1)
         # softplus(offset) = 1 - min_slope, so that a zero gives the slope 1.
         offset = np.log(np.expm1(1.0 - self.min_slope))
-        return tfb.RationalQuadraticSpline(
-            bin_widths=self._sizes(widths),
-            bin_heights=self._sizes(heights),
-            knot_slopes=tf.math.softplus(slopes + offset) + self.min_slope,
-            range_min=-self.bound,
+        return RationalQuadraticSpline(
+            self._sizes(widths),
+            self._sizes(heights),
+            tf.math.softplus(slopes + offset) + self.min_slope,
+            start=-self.bound,
         )
 
     def _sizes(self, logits: tf.Tensor) -> tf.Tensor:
