@@ -43,8 +43,9 @@ class FlowOptions(TypedDict, total=False):
 def maf(event_shape: Sequence[int], **options: Unpack[FlowOptions]) -> Flow:
     """Masked autoregressive flow: 5 affine steps, the order reversed between them.
 
-    Density in one pass of the networks; samples cost one pass a coordinate. `ActNorm`
-    stands in the place of the paper's batch normalisation.
+    Density in one pass of the networks. Samples come coordinate by coordinate, for about
+    the arithmetic of one pass. `ActNorm` stands in the place of the paper's batch
+    normalisation.
 
     Args:
         event_shape: Shape of one example.
@@ -108,8 +109,8 @@ def nsf(
         event_shape: Shape of one example.
         num_bins: Bins of each spline.
         bound: Splines act on `(-bound, bound)`; outside they are the identity.
-        autoregressive: Autoregressive steps in place of couplings: more flexible, and
-            samples cost one pass of the networks a coordinate.
+        autoregressive: Autoregressive steps in place of couplings: more flexible, but
+            samples come coordinate by coordinate, as those of `maf`.
         **options: See `FlowOptions`.
 
     References:

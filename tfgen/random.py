@@ -132,10 +132,15 @@ def categorical(seeds: tf.Tensor, logits: tf.Tensor, *, stream: int = 0) -> tf.T
         stream: Which of a row's independent streams to read.
     """
     shape = logits.shape[1:-1]
-    draws = uniform(seeds, shape, stream=stream, dtype=logits.dtype)[..., tf.newaxis]
+    draws = uniform(seeds, shape, stream=stream, dtype=logits.dtype)
+    return invert_cdf(logits, draws)
+
+
+def invert_cdf(logits: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """Categories of logits `[..., categories]` from uniform draws `[...]`: int32."""
     cumulative = tf.cumsum(tf.nn.softmax(logits, axis=-1), axis=-1)
     # The last step is left out: rounding may leave it below one.
-    below = tf.cast(draws > cumulative[..., :-1], tf.int32)
+    below = tf.cast(draws[..., tf.newaxis] > cumulative[..., :-1], tf.int32)
     return tf.reduce_sum(below, axis=-1)
 
 

@@ -33,6 +33,7 @@ ABSTRACT = {
     Transformer,
     tfgen.BijectorLayer,
     tfgen.DistributionLayer,
+    distributions.Elementwise,
     tfgen.GenerativeModel,
 }
 DIAGONAL_SIZE = distributions.mixture.num_parameters([2], 3, "diagonal")

@@ -3,6 +3,7 @@
 from tfgen.distributions.autoregressive import Autoregressive
 from tfgen.distributions.bernoulli import Bernoulli
 from tfgen.distributions.categorical import Categorical
+from tfgen.distributions.elementwise import Elementwise
 from tfgen.distributions.flow import Flow
 from tfgen.distributions.gaussian import Gaussian
 from tfgen.distributions.mixture import Mixture
@@ -12,6 +13,7 @@ __all__ = [
     "Autoregressive",
     "Bernoulli",
     "Categorical",
+    "Elementwise",
     "Flow",
     "Gaussian",
     "Logistic",

@@ -4,10 +4,15 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfgen.base import Context, DistributionLayer
+from tfgen.distributions.elementwise import Elementwise
 
 
 class Autoregressive(DistributionLayer):
-    """`p(x) = prod_i p(x_i | x_<i)`: exact; density in one pass, samples in `D` passes.
+    """`p(x) = prod_i p(x_i | x_<i)`: exact; density in one pass, samples in `D` steps.
+
+    With an elementwise conditional whose network has `incremental`, as `MADE` has, the
+    steps of a sample are together about as much arithmetic as one pass of the network;
+    with any other each step is a pass.
 
     Args:
         conditional: Distribution layer of independent elements given a context, which
@@ -38,8 +43,27 @@ class Autoregressive(DistributionLayer):
         return _AutoregressiveDistribution(self)
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
-        """One draw a row: pass `i` draws element `i` given those before it."""
+        """One draw a row, element by element."""
         self._refuse(context)
+        conditional = self.conditional
+        if not isinstance(conditional, Elementwise) or not hasattr(
+            conditional.network, "incremental"
+        ):
+            return self._sample_in_passes(seeds)
+        noise = conditional.noise(seeds)
+        steps = conditional.network.incremental(tf.shape(seeds))
+        x, _ = steps.generate(
+            lambda parameters, noise: (conditional.draw(parameters, noise), 0.0),
+            self._flat(noise),
+        )
+        return tf.reshape(x, tf.shape(noise))
+
+    def log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        """`[batch]` in nats, in one pass of the network."""
+        x = tf.cast(x, self.compute_dtype)
+        return self.conditional.distribution(self._flat(x)).log_prob(x)
+
+    def _sample_in_passes(self, seeds: tf.Tensor) -> tf.Tensor:
         size = tf.TensorShape(self.event_shape).num_elements()
         x = tf.zeros([tf.shape(seeds)[0], *self.event_shape], self.compute_dtype)
         # Every pass reads the same noise, so what has been drawn stays as it is.
@@ -49,11 +73,6 @@ class Autoregressive(DistributionLayer):
             (tf.constant(0), x),
         )
         return x
-
-    def log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        """`[batch]` in nats, in one pass of the network."""
-        x = tf.cast(x, self.compute_dtype)
-        return self.conditional.distribution(self._flat(x)).log_prob(x)
 
     def _flat(self, x: tf.Tensor) -> tf.Tensor:
         size = tf.TensorShape(self.event_shape).num_elements()

@@ -1,18 +1,15 @@
 """Bernoulli whose logits a network computes."""
 
-from collections.abc import Sequence
+from typing import ClassVar
 
-import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
-from tfgen.base import Context, DistributionLayer
-from tfgen.distributions.gaussian import element_parameters
-from tfgen.distributions.standard import independent
+from tfgen.distributions.elementwise import Elementwise
 
 
-class Bernoulli(DistributionLayer):
+class Bernoulli(Elementwise):
     """Independent bits given a context: `log P(x | context)` of `x` in {0, 1}.
 
     Args:
@@ -21,24 +18,16 @@ class Bernoulli(DistributionLayer):
         **kwargs: `name` and `dtype`.
     """
 
-    def __init__(
-        self, event_shape: Sequence[int], network: keras.layers.Layer, **kwargs: object
-    ) -> None:
-        super().__init__(event_shape, **kwargs)
-        self.network = network
+    num_parameters: ClassVar[int] = 1
 
-    def distribution(self, context: Context = None) -> tfd.Distribution:
-        """The Bernoulli given a context."""
-        logits = self._logits(context)
-        return independent(
-            tfd.Bernoulli(logits=logits, dtype=logits.dtype), self.event_shape
-        )
+    def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Bits of logits `[..., 1]`."""
+        return tfd.Bernoulli(logits=parameters[..., 0], dtype=parameters.dtype)
 
-    def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
-        """One draw a row, zeros and ones."""
-        u = random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
-        return tf.cast(u < tf.sigmoid(self._logits(context)), self.compute_dtype)
+    def noise(self, seeds: tf.Tensor) -> tf.Tensor:
+        """Uniform."""
+        return random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
 
-    def _logits(self, context: Context) -> tf.Tensor:
-        outputs = self.network(context)
-        return element_parameters(outputs, self.event_shape, 1)[..., 0]
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Zeros and ones."""
+        return tf.cast(noise < tf.sigmoid(parameters[..., 0]), self.compute_dtype)

@@ -7,12 +7,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
-from tfgen.base import Context, DistributionLayer
-from tfgen.distributions.gaussian import element_parameters
-from tfgen.distributions.standard import independent
+from tfgen.distributions.elementwise import Elementwise
 
 
-class Categorical(DistributionLayer):
+class Categorical(Elementwise):
     """Independent categories given a context: `log P(x)` of `x` in `0 .. K - 1`.
 
     Args:
@@ -29,22 +27,22 @@ class Categorical(DistributionLayer):
         network: keras.layers.Layer,
         **kwargs: object,
     ) -> None:
-        super().__init__(event_shape, **kwargs)
+        super().__init__(event_shape, network, **kwargs)
         self.num_categories = num_categories
-        self.network = network
 
-    def distribution(self, context: Context = None) -> tfd.Distribution:
-        """The categorical distribution given a context."""
-        logits = self._logits(context)
-        return independent(
-            tfd.Categorical(logits=logits, dtype=logits.dtype), self.event_shape
-        )
+    @property
+    def num_parameters(self) -> int:
+        """The logits of an element."""
+        return self.num_categories
 
-    def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
-        """One draw a row, whole numbers as floats, as the network takes them."""
-        draws = random.categorical(seeds, self._logits(context))
-        return tf.cast(draws, self.compute_dtype)
+    def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Categories of logits `[..., K]`."""
+        return tfd.Categorical(logits=parameters, dtype=parameters.dtype)
 
-    def _logits(self, context: Context) -> tf.Tensor:
-        outputs = self.network(context)
-        return element_parameters(outputs, self.event_shape, self.num_categories)
+    def noise(self, seeds: tf.Tensor) -> tf.Tensor:
+        """Uniform."""
+        return random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
+
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Whole numbers as floats, as the network takes them."""
+        return tf.cast(random.invert_cdf(parameters, noise), self.compute_dtype)

@@ -7,13 +7,17 @@ from tensorflow_probability import bijectors as tfb
 
 from tfgen.base import BijectorLayer, Context
 from tfgen.bijectors import Affine, Autoregressive, Transformer, compressed
-from tfgen.networks import MADE
+from tfgen.networks import MADE, Incremental
+from tfgen.networks.incremental import State
 
 
 class MaskedAutoregressive(BijectorLayer):
-    """Masked autoregressive step: density in one network pass, samples in `D` passes.
+    """Masked autoregressive step: density in one network pass, samples in `D` steps.
 
         x_i = f(z_i; MADE(x)_i),    MADE(x)_i sees x_1 .. x_{i-1} and the context
+
+    The steps of a sample compute each unit of the network once, so that together they
+    are about as much arithmetic as one pass.
 
     With the affine transformer this is MAF's layer, with the spline that of an
     autoregressive neural spline flow. It starts as the identity.
@@ -61,11 +65,28 @@ class MaskedAutoregressive(BijectorLayer):
 
     def bijector(self, context: Context = None) -> tfb.Bijector:
         """The autoregressive bijector given `context`, `[batch, context_features]`."""
+        return Autoregressive(Conditioner(self._network, context), self.transformer)
 
-        def network(x: tf.Tensor) -> tf.Tensor:
-            return self._network(compressed(x), context)
 
-        return Autoregressive(network, self.transformer)
+class Conditioner:
+    """A network of compressed coordinates and a context."""
+
+    def __init__(self, network: MADE, context: Context) -> None:
+        self._network = network
+        self._context = context
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self._network(compressed(x), self._context)
+
+    def incremental(self, batch_shape: tf.Tensor) -> Incremental:
+        steps = self._network.incremental(batch_shape, self._context)
+
+        def step(
+            i: tf.Tensor, previous: tf.Tensor, state: State
+        ) -> tuple[tf.Tensor, State]:
+            return steps.step(i, compressed(previous), state)
+
+        return steps._replace(step=step)
 
 
 def vector_size(event_shape: Sequence[int], name: str) -> int:

@@ -1,8 +1,9 @@
 """Networks: Keras layers that are plain functions of their inputs."""
 
+from tfgen.networks.incremental import Incremental
 from tfgen.networks.made import MADE
 from tfgen.networks.mlp import MLP
 from tfgen.networks.normalize import Normalize
 from tfgen.networks.one_hot import OneHot
 
-__all__ = ["MADE", "MLP", "Normalize", "OneHot"]
+__all__ = ["MADE", "MLP", "Incremental", "Normalize", "OneHot"]

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.networks.dense import Dense
+from tfgen.networks.incremental import Incremental, State
 from tfgen.serialization import Serializable
 
 
@@ -20,7 +21,9 @@ class MADE(Serializable, keras.layers.Layer):
     with a context there are units of degree 0, so that even the first coordinate
     depends on it.
 
-    All parameters of all coordinates come out of one product; they start at zero.
+    All parameters of all coordinates come out of one product; they start at zero. Where
+    coordinates become known one after the other, `incremental` computes each hidden
+    unit once, when the coordinate of its degree is known.
 
     Args:
         features: Number of coordinates.
@@ -77,7 +80,6 @@ class MADE(Serializable, keras.layers.Layer):
             zero_init=True,
             dtype=self.dtype_policy,
         )
-        self._masks = self.masks()
         self.built = True
 
     def degrees(self) -> list[np.ndarray]:
@@ -92,15 +94,19 @@ class MADE(Serializable, keras.layers.Layer):
         outputs = np.repeat(inputs, self.num_parameters)
         return [inputs, *hidden, outputs]
 
-    def masks(self) -> list[np.ndarray]:
-        """One mask a kernel, `[in, out]`: 1 where a weight may be used."""
-        *layers, outputs = self.degrees()
+    def masks(self) -> list[tf.Tensor]:
+        """One mask a kernel, `[in, out]`: 1 where a weight may be used.
+
+        They are compared from degrees where they are used: as constants of their size
+        they would make up the larger part of every exported graph.
+        """
+        *layers, outputs = (tf.constant(degrees) for degrees in self.degrees())
         masks = [
-            below[:, np.newaxis] <= above
+            below[:, tf.newaxis] <= above
             for below, above in zip(layers[:-1], layers[1:], strict=True)
         ]
-        masks.append(layers[-1][:, np.newaxis] < outputs)
-        return [mask.astype(self.compute_dtype) for mask in masks]
+        masks.append(layers[-1][:, tf.newaxis] < outputs)
+        return [tf.cast(mask, self.compute_dtype) for mask in masks]
 
     def call(self, x: tf.Tensor, context: tf.Tensor | None = None) -> tf.Tensor:
         """Parameters `[..., features, num_parameters]` from `[..., features]`.
@@ -109,13 +115,8 @@ class MADE(Serializable, keras.layers.Layer):
             x: The coordinates.
             context: `[..., context_features]`, given if and only if there is one.
         """
-        if (context is not None) != bool(self.context_features):
-            raise ValueError(
-                f"MADE was made for {self.context_features} context features; "
-                f"received {'no context' if context is None else context.shape}. "
-                "Set context_features to the size of the context, 0 for none."
-            )
-        *hidden_masks, output_mask = self._masks
+        self._check(context)
+        *hidden_masks, output_mask = self.masks()
         for index, (layer, mask) in enumerate(
             zip(self._hidden, hidden_masks, strict=True)
         ):
@@ -128,3 +129,78 @@ class MADE(Serializable, keras.layers.Layer):
             [tf.shape(outputs)[:-1], [self.features, self.num_parameters]], axis=0
         )
         return tf.reshape(outputs, shape)
+
+    def incremental(
+        self, batch_shape: tf.Tensor, context: tf.Tensor | None = None
+    ) -> Incremental:
+        """The same parameters, coordinate by coordinate.
+
+        Step `i` computes the units of degree `i` of each layer: a window of rows of the
+        transposed kernel times all units of the layer below, written in place. As in
+        one call, every product of a unit and a weight is computed once.
+
+        Args:
+            batch_shape: The axes of the coordinates before the last; they become rows.
+            context: As for a call, `[..., context_features]`.
+        """
+        self._check(context)
+        num_rows = tf.reduce_prod(batch_shape)
+        ones = tf.ones([1, num_rows], self.compute_dtype)
+        kernels, state = [], []
+        for index, (layer, mask) in enumerate(
+            zip([*self._hidden, self._output], self.masks(), strict=True)
+        ):
+            # Bias and context are further weights, of inputs that are always known.
+            kernel = [layer.kernel * mask, tf.expand_dims(layer.bias, 0)]
+            units = [tf.zeros([layer.in_features, num_rows], ones.dtype), ones]
+            if context is not None and layer is not self._output:
+                kernel.append(self._context[index].kernel)
+                shape = tf.concat([batch_shape, [self.context_features]], axis=0)
+                rows = tf.broadcast_to(context, shape)
+                units.append(
+                    tf.transpose(tf.reshape(rows, [-1, self.context_features]))
+                )
+            kernels.append(tf.transpose(tf.concat(kernel, axis=0)))
+            state.append(tf.concat(units, axis=0))
+        windows = [tf.constant(window) for window in self._windows()]
+
+        def step(
+            i: tf.Tensor, previous: tf.Tensor, state: State
+        ) -> tuple[tf.Tensor, State]:
+            values, next_state = previous[tf.newaxis], []
+            for index, (kernel, units) in enumerate(zip(kernels, state, strict=True)):
+                if index > 0:
+                    values = self._activation(values)
+                units = tf.tensor_scatter_nd_update(units, windows[index][i], values)
+                values = tf.gather_nd(kernel, windows[index + 1][i]) @ units
+                next_state.append(units)
+            # Not tf.transpose, for whose sake XLA would choose slow layouts elsewhere.
+            return tf.stack(tf.unstack(values), axis=-1), tuple(next_state)
+
+        return Incremental(self.features, tuple(state), step)
+
+    def _windows(self) -> list[np.ndarray]:
+        """For each layer the rows that a step writes, `[features, window, 1]`.
+
+        Windows of a layer have one size, that of the largest block of equal degrees.
+        Rows beyond the block are of other degrees: if lower, they stay as they are; if
+        higher, no weight that is not zero reads them before their own step.
+        """
+        steps = np.arange(self.features)
+        inputs, *hidden, outputs = self.degrees()
+        windows = [np.maximum(steps - 1, 0)[:, np.newaxis]]
+        for degrees in hidden:
+            first = np.searchsorted(degrees, steps)
+            size = np.max(np.searchsorted(degrees, steps, side="right") - first)
+            first = np.minimum(first, len(degrees) - size)
+            windows.append(first[:, np.newaxis] + np.arange(size))
+        windows.append(np.arange(len(outputs)).reshape([self.features, -1]))
+        return [window[..., np.newaxis].astype(np.int32) for window in windows]
+
+    def _check(self, context: tf.Tensor | None) -> None:
+        if (context is not None) != bool(self.context_features):
+            raise ValueError(
+                f"MADE was made for {self.context_features} context features; "
+                f"received {'no context' if context is None else context.shape}. "
+                "Set context_features to the size of the context, 0 for none."
+            )

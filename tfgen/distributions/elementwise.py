@@ -1,0 +1,59 @@
+"""Distributions of independent elements, whose parameters a network computes."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfgen.base import Context, DistributionLayer
+from tfgen.distributions.standard import independent
+
+
+class Elementwise(DistributionLayer):
+    """Elements that are independent given a context, each with its own parameters.
+
+    Subclasses say what an element is, and how noise becomes an element.
+
+    Args:
+        event_shape: Shape of one example.
+        network: Keras layer from the context to `[batch, ..., num_parameters]`: as many
+            parameter vectors as the event has elements, or all of them in one axis.
+        **kwargs: `name` and `dtype`.
+    """
+
+    def __init__(
+        self, event_shape: Sequence[int], network: keras.layers.Layer, **kwargs: object
+    ) -> None:
+        super().__init__(event_shape, **kwargs)
+        self.network = network
+
+    @property
+    def num_parameters(self) -> int:
+        """How many parameters an element has."""
+        raise NotImplementedError
+
+    def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Scalar distributions `[...]` of parameters `[..., num_parameters]`."""
+        raise NotImplementedError
+
+    def noise(self, seeds: tf.Tensor) -> tf.Tensor:
+        """The random numbers of each row, one for each element."""
+        raise NotImplementedError
+
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Elements `[...]` from their parameters and their noise `[...]`."""
+        raise NotImplementedError
+
+    def distribution(self, context: Context = None) -> tfd.Distribution:
+        """The distribution given a context."""
+        return independent(self.elements(self._parameters(context)), self.event_shape)
+
+    def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """One draw a row."""
+        return self.draw(self._parameters(context), self.noise(seeds))
+
+    def _parameters(self, context: Context) -> tf.Tensor:
+        outputs = self.network(context)
+        batch = tf.shape(outputs)[0]
+        return tf.reshape(outputs, [batch, *self.event_shape, self.num_parameters])
