@@ -43,8 +43,8 @@ class FlowOptions(TypedDict, total=False):
 def maf(event_shape: Sequence[int], **options: Unpack[FlowOptions]) -> Flow:
     """Masked autoregressive flow: 5 affine steps, the order reversed between them.
 
-    Density in one pass of the networks. Samples come coordinate by coordinate, for about
-    the arithmetic of one pass. `ActNorm` stands in the place of the paper's batch
+    Density in one pass of the networks; samples come coordinate by coordinate, for
+    about the arithmetic of one pass. `ActNorm` stands in the place of the paper's batch
     normalisation.
 
     Args:

@@ -124,7 +124,7 @@ def test_made_agrees_with_masked_products(randomize):
     biases = [layer.bias.numpy() for layer in (*network._hidden, network._output)]
     h = x.numpy()
     for index, mask in enumerate(network.masks()):
-        h = h @ (kernels[index] * mask) + biases[index]
+        h = h @ (kernels[index] * mask.numpy()) + biases[index]
         if index < 2:
             h += context.numpy() @ network._context[index].kernel.numpy()
             h = np.logaddexp(0.0, h)
