@@ -129,6 +129,10 @@ class GenerativeModel(Serializable, keras.Model):
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
         self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
+        # Step by step in Python, a sample of an autoregressive model would take minutes.
+        self._draw_rows = tf.function(
+            self.sample_rows, autograph=False, reduce_retracing=True
+        )
         self.built = True
 
     @property
@@ -194,8 +198,8 @@ class GenerativeModel(Serializable, keras.Model):
                     f"received num_samples={num_samples} and a context of shape "
                     f"{tuple(given.shape)}. Repeat the context as often as needed."
                 )
-            return self.sample_rows(seeds, given)
-        return self.sample_rows(seeds)
+            return self._draw_rows(seeds, given)
+        return self._draw_rows(seeds)
 
     def adapt(
         self, x: ArrayLike, context: ArrayLike | None = None, *, seed: int = 0
