@@ -1,5 +1,6 @@
 """Exports a trained model for serving: `python -m export --model_dir=...`."""
 
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -20,7 +21,10 @@ _VERSION = flags.DEFINE_integer(
 )
 _MODEL = flags.DEFINE_string("model", None, "Recipe file, if it is one of your own.")
 _BASE_PATH = flags.DEFINE_string(
-    "base_path", "/models", "Where the server will see export_dir, for models.config."
+    "base_path",
+    None,
+    "Where servers will see export_dir, for models.config; by default where they see "
+    "the models that are there, or /models.",
 )
 
 
@@ -44,13 +48,12 @@ def main() -> None:
         "batches of 0, 1, 3 and 64 rows are\nthe training's; the largest difference is "
         f"{exported.largest_share:.1%} of what is allowed, rtol and atol 1e-5."
     )
-    directory = Path(_EXPORT_DIR.value).resolve()
+    home = exported.base_path
+    volume = shlex.quote(f"{Path(_EXPORT_DIR.value).resolve()}:{home}:ro")
     print(
         "\nNext:\n"
-        "  docker run --rm -p 8500:8500 -p 8501:8501 "
-        f"-v {directory}:{_BASE_PATH.value} \\\n"
-        "    tensorflow/serving "
-        f"--model_config_file={_BASE_PATH.value}/models.config\n"
+        f"  docker run --rm -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 -v {volume} "
+        f"\\\n    tensorflow/serving --model_config_file={home}/models.config\n"
         f"  python -m export.client --server=localhost:8501 --model={exported.name}"
     )
 

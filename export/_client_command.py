@@ -30,7 +30,14 @@ _INPUT = flags.DEFINE_string(
     "input",
     None,
     "An .npz with arrays named as the inputs, or an .npy or a .csv with the one input "
-    "that is neither context nor seed.",
+    "that is neither context nor seed. Columns of a .csv go by position, whatever they "
+    "are called, unless --columns names them.",
+)
+_COLUMNS = flags.DEFINE_list(
+    "columns",
+    [],
+    "Columns of the .csv that are the data, in the order of the model: a,b. By default "
+    "all that are neither context nor seed, in the order of the file.",
 )
 _CONTEXT = flags.DEFINE_list(
     "context", [], "Columns of the .csv that are the input context: a,b."
@@ -62,6 +69,12 @@ def main() -> None:
             "--output goes with --input or --num_samples; received one alone. Give "
             "both, or neither to see what the model answers."
         )
+    for flag in (_COLUMNS, _CONTEXT):
+        if source is None and flag.value:
+            raise ValueError(
+                f"--{flag.name} names columns of --input; received it without. Leave "
+                "it out."
+            )
     if target is not None:
         _check_output(source, target)
     if _API.value == "grpc":
@@ -101,6 +114,7 @@ def _answer(
         chunks = read_inputs(
             source,
             inputs,
+            columns=_COLUMNS.value,
             context=_CONTEXT.value,
             seed=_SEED.value,
             batch_size=_BATCH_SIZE.value,

@@ -1,5 +1,10 @@
 """Protocol buffers over gRPC to a TensorFlow Serving server."""
 
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
 from export._transport import (
     Failure,
     ServedModel,
@@ -9,6 +14,16 @@ from export._transport import (
     foreign_answer,
     missing_package,
 )
+from zoo.model_dir import Json
+
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo as Described
+    from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+    from export.saved_model import TensorInfo
+
+_Answer = TypeVar("_Answer")
 
 _GRPC = {
     "CANCELLED": Status.AWAY,  # By a server that shuts down; the client never does.
@@ -63,7 +78,8 @@ class Grpc(Transport):
         found = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(found)
 
-        def described(infos):  # As REST has it.
+        def described(infos: "Mapping[str, Described]") -> Json:
+            """As REST has it."""
             return {
                 name: {
                     "dtype": types_pb2.DataType.Name(info.dtype),
@@ -84,7 +100,13 @@ class Grpc(Transport):
         number = response.model_spec.version.value
         return ServedModel(self._model, number, described_signatures(definitions))
 
-    def predict(self, version, signature, inputs, outputs):
+    def predict(
+        self,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: "Mapping[str, TensorInfo]",
+    ) -> dict[str, np.ndarray]:
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
@@ -98,7 +120,12 @@ class Grpc(Transport):
             raise foreign_answer(f"an answer without {', '.join(missing)}")
         return {name: tf.make_ndarray(response.outputs[name]) for name in outputs}
 
-    def _ask(self, method, request, version):
+    def _ask(
+        self,
+        method: Callable[..., _Answer],
+        request: "GetModelMetadataRequest | PredictRequest",
+        version: int | None,
+    ) -> _Answer:
         request.model_spec.name = self._model
         if version is not None:
             request.model_spec.version.value = version

@@ -45,6 +45,7 @@ def read_inputs(
     path: str,
     inputs: "Mapping[str, TensorInfo]",
     *,
+    columns: Sequence[str] = (),
     context: Sequence[str] = (),
     seed: int = 0,
     batch_size: int = BATCH_SIZES[-1],
@@ -56,8 +57,9 @@ def read_inputs(
             disk, or a `.csv` with names in the first row. The latter two hold the one
             input that is neither `context` nor `seed`.
         inputs: What the signature takes.
-        context: Columns of a `.csv` that are the input `context`, in this order; the
-            others, in theirs, are the data.
+        columns: Columns of a `.csv` that are the data, in this order; by default all
+            that are neither context nor seed, in the order of the file.
+        context: Columns of a `.csv` that are the input `context`, in this order.
         seed: Row `i`, from 0, gets the seed `seed + i` if the signature takes a `seed`
             and the file has none.
         batch_size: A `.csv` is read in multiples of it.
@@ -81,10 +83,14 @@ def read_inputs(
             "--context names columns of a .csv; received it with "
             f"{path}. In an .npz, name the array 'context'."
         )
+    if columns and suffix != ".csv":
+        raise ValueError(
+            f"--columns names columns of a .csv; received it with {path}. Leave it out."
+        )
     row = 0
     if suffix == ".csv":
         chunks = _read_csv(
-            path, inputs, context, max(1, _ROWS // batch_size) * batch_size
+            path, inputs, columns, context, max(1, _ROWS // batch_size) * batch_size
         )
     else:
         chunks = iter([_read_arrays(path, inputs)])
@@ -149,6 +155,7 @@ def _read_arrays(
 def _read_csv(
     path: str,
     inputs: "Mapping[str, TensorInfo]",
+    columns: Sequence[str],
     context: Sequence[str],
     rows_at_once: int,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -160,12 +167,18 @@ def _read_csv(
             f"received --context={','.join(context)} for the inputs "
             f"{', '.join(inputs)}. {'Leave it out' if context else 'Name them'}."
         )
+    if columns and not set(inputs) - {"context", "seed"}:
+        raise ValueError(
+            "--columns=a,b names the columns of the data where there are any; received "
+            f"--columns={','.join(columns)} for the inputs {', '.join(inputs)}. Leave "
+            "it out."
+        )
     first_row = 1
     for part in _files.iterate(path, (), rows_at_once):
-        columns = _columns(path, list(part.frame.columns), inputs, context)
+        chosen = _choose(path, list(part.frame.columns), inputs, columns, context)
         yield {
             name: _values(path, part.frame[names], name, inputs[name], first_row)
-            for name, names in columns.items()
+            for name, names in chosen.items()
         }
         first_row += len(part)
     if first_row == 1:
@@ -175,27 +188,36 @@ def _read_csv(
         }
 
 
-def _columns(
+def _choose(
     path: str,
     names: Sequence[str],
     inputs: "Mapping[str, TensorInfo]",
+    columns: Sequence[str],
     context: Sequence[str],
 ) -> dict[str, list[str]]:
     """Which columns are which input."""
-    missing = [name for name in context if name not in names]
-    if missing:
+    for flag, wanted in (("--columns", columns), ("--context", context)):
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise ValueError(
+                f"{flag} names columns of {path}; received {', '.join(missing)}, where "
+                f"the columns are {', '.join(names)}. Choose among these."
+            )
+    taken = [*columns, *context]
+    twice = next((name for name in taken if taken.count(name) > 1), None)
+    if twice is not None:
         raise ValueError(
-            f"--context names columns of {path}; received {', '.join(missing)}, where "
-            f"the columns are {', '.join(names)}. Choose among these."
+            "A column is named once, by --columns or by --context; received "
+            f"{twice} twice. Name another."
         )
-    columns = {"context": list(context)} if context else {}
-    if "seed" in inputs and "seed" in names:
-        columns["seed"] = ["seed"]
+    chosen = {"context": list(context)} if context else {}
+    if "seed" in inputs and "seed" in names and "seed" not in taken:
+        chosen["seed"] = ["seed"]
+        taken.append("seed")
     if set(inputs) - {"context", "seed"}:
-        taken = {name for group in columns.values() for name in group}
-        data = [name for name in names if name not in taken]
-        columns[_data_input(path, inputs)] = data
-    return columns
+        left = [name for name in names if name not in taken]
+        chosen[_data_input(path, inputs)] = list(columns) or left
+    return chosen
 
 
 def _values(
@@ -208,10 +230,14 @@ def _values(
     fixed = len(sizes) == len(info["shape"]) - 1
     if fixed and math.prod(sizes) != len(frame.columns):
         shown = ", ".join(frame.columns[:8]) + (", ..." if frame.shape[1] > 8 else "")
+        wanted = math.prod(sizes)
+        way_out = "Give the others too"
+        if wanted < len(frame.columns):
+            flag = "--context" if name == "context" else "--columns"
+            way_out = f"Name {wanted} of these, in the order of the model, by {flag}"
         raise ValueError(
-            f"Input {name} takes {math.prod(sizes)} columns; received "
-            f"{len(frame.columns)} of {path}: {shown or 'none'}. Leave the others out "
-            "of the file; columns of the context are named by --context."
+            f"Input {name} takes {wanted} columns; received {len(frame.columns)} of "
+            f"{path}: {shown or 'none'}. {way_out}."
         )
     for column, values in frame.items():
         if values.dtype.kind not in "biuf":

@@ -1,7 +1,9 @@
 """JSON over REST to a TensorFlow Serving server."""
 
 import json
+from collections.abc import Mapping
 from http.client import BadStatusLine
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +18,9 @@ from export._transport import (
     missing_package,
 )
 from zoo.model_dir import Json
+
+if TYPE_CHECKING:
+    from export.saved_model import TensorInfo
 
 _HTTP = {
     404: Status.NOT_FOUND,
@@ -60,7 +65,13 @@ class Rest(Transport):
         except (KeyError, TypeError, ValueError):
             raise foreign_answer(json.dumps(content)) from None
 
-    def predict(self, version, signature, inputs, outputs):
+    def predict(
+        self,
+        version: int | None,
+        signature: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: "Mapping[str, TensorInfo]",
+    ) -> dict[str, np.ndarray]:
         arrays = {name: array.tolist() for name, array in inputs.items()}
         # A bare NaN is no JSON, but it is what servers read and write.
         body = json.dumps({"signature_name": signature, "inputs": arrays})

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from export import BATCH_SIZES
+from export._errors import ModelNotFoundError, error_of
 from export._grpc import Grpc
 from export._inputs import check_rows, fit_inputs
 from export._rest import Rest
@@ -28,19 +29,18 @@ from export._transport import Failure, ServedModel, Status, Transport
 if TYPE_CHECKING:
     from export.saved_model import SignatureInfo
 
+__all__ = ["Client", "ModelNotFoundError"]
+
 _T = TypeVar("_T")
 
 _TRANSPORTS: dict[str, Callable[[str, str, float], Transport]] = {
     "rest": Rest,
     "grpc": Grpc,
 }
-_SERVER = re.compile(r"(https?://)?[^/\s]+:[0-9]{1,5}(/\S*)?")
+_SERVER = re.compile(r"(https?://)?[^/\s]+:([0-9]{1,5})(/\S*)?")
+_LAST_PORT = 65535
 # Seconds before the first retry; each further one waits twice as long.
 _FIRST_WAIT = 0.1
-
-
-class ModelNotFoundError(ValueError):
-    """The server has no such model or version, or has not loaded it yet."""
 
 
 class Client:
@@ -80,9 +80,15 @@ class Client:
             raise ValueError(
                 f"api is {' or '.join(_TRANSPORTS)}; received {api!r}. Choose one."
             )
-        if not _SERVER.fullmatch(server) or (api == "grpc" and "/" in server):
+        address = _SERVER.fullmatch(server)
+        if (
+            not address
+            or not 0 < int(address[2]) <= _LAST_PORT
+            or (api == "grpc" and "/" in server)
+        ):
             raise ValueError(
-                f"A server is host:port; received {server!r}. Give "
+                f"A server is host:port, the port from 1 to {_LAST_PORT}; received "
+                f"{server!r}. Give "
                 f"{'localhost:8500' if api == 'grpc' else 'localhost:8501'}, say."
             )
         if not model:
@@ -244,46 +250,13 @@ class Client:
                 break
         # What is known of the model may be out of date.
         self._known = None
-        raise self._error(failed)
-
-    def _error(self, failure: Failure) -> OSError | ValueError:
-        reason = failure.reason
-        tries = f"{self._retries + 1} attempts" if self._retries else "1 attempt"
-        match failure.status:
-            case Status.AWAY:
-                return ConnectionError(
-                    f"A server must answer at {self._where}; {tries} failed ({reason})."
-                    " Start it, or give another --server: as a rule REST is port 8501 "
-                    "and gRPC 8500."
-                )
-            case Status.BUSY:
-                return ConnectionError(
-                    f"A server must have room for a request; {self._where} had none in "
-                    f"{tries} ({reason}). Try again later, or give more --retries."
-                )
-            case Status.LATE:
-                return TimeoutError(
-                    f"An answer must come within {self._timeout:g} s; {self._where} "
-                    "gave none. Give a longer --timeout, or a smaller --batch_size."
-                )
-            case Status.NOT_FOUND:
-                version = "" if self._version is None else f" version {self._version}"
-                return ModelNotFoundError(
-                    "Only models that are loaded answer; asked for "
-                    f"{self._model}{version}, {self._where} said: {reason}. Check "
-                    "--model and --version, or wait until it is loaded."
-                )
-            case Status.REFUSED:
-                way_out = "Change the inputs"
-                if re.search("batch.?size", reason, re.IGNORECASE):
-                    way_out = "Give a smaller --batch_size"
-                return ValueError(
-                    f"A request must be one that {self._model} can answer; "
-                    f"{self._where} refused it: {reason}. {way_out}."
-                )
-        return OSError(
-            f"A server must not fail; asked for {self._model}, {self._where} did: "
-            f"{reason}. Its log may say more."
+        raise error_of(
+            failed,
+            where=self._where,
+            model=self._model,
+            version=self._version,
+            timeout=self._timeout,
+            attempts=self._retries + 1,
         )
 
     def close(self) -> None:

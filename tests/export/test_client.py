@@ -144,23 +144,6 @@ def test_numbers_are_cast_where_that_loses_nothing(ask, server):
     )
 
 
-def test_rows_are_accepted_row_by_row(server):
-    """Which the client does not do: this is about the server that stands in."""
-    for signature, rows, expected in (
-        ("encode", [[1.0, 2.0]], [[2.0, 4.0]]),
-        ("encode", [{"x": [1.0, 2.0]}], [[2.0, 4.0]]),
-    ):
-        answer = requests.post(
-            f"http://{server.rest}/v1/models/points/versions/1:predict",
-            json={"signature_name": signature, "instances": rows},
-            timeout=5,
-        )
-        assert answer.json() == {"predictions": expected}
-    answer = requests.get(f"http://{server.rest}/v1/models/points", timeout=5)
-    states = [v["state"] for v in answer.json()["model_version_status"]]
-    assert states == ["AVAILABLE"] * 2
-
-
 # Streams.
 
 
@@ -260,7 +243,13 @@ def test_inputs_are_numbers(ask, values):
 
 WRONG_ARGUMENTS = {
     "api": ({"api": "soap"}, "api is rest or grpc; received 'soap'"),
-    "no port": ({"server": "localhost"}, "host:port; received 'localhost'. Give local"),
+    "no port": ({"server": "localhost"}, "65535; received 'localhost'. Give localhost"),
+    "port": ({"server": "localhost:99999"}, "to 65535; received 'localhost:99999'."),
+    "port of a url": (
+        {"server": "http://localhost:65536/way"},
+        "host:port, the port from 1 to 65535; received 'http://localhost:65536/way'.",
+    ),
+    "port 0": ({"server": "localhost:0", "api": "grpc"}, "received 'localhost:0'. Giv"),
     "url": ({"server": "http://localhost:1", "api": "grpc"}, "Give localhost:8500"),
     "model": ({"model": ""}, "has a name; received ''"),
     "version": ({"version": -1}, "numbers from 0; received -1"),

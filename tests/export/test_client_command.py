@@ -5,6 +5,7 @@ import csv
 import importlib
 import io
 import logging
+import resource
 import subprocess
 import sys
 from typing import NamedTuple
@@ -219,6 +220,31 @@ def test_columns_are_data_context_and_seed(command, server):
         np.testing.assert_allclose(arrays["log_prob"], expected, rtol=1e-6)
 
 
+def test_columns_of_the_data_are_picked_by_name(command, server):
+    """In the order of the flag; what is not named is not looked at."""
+    rows = [["note", *x[::-1], *c] for x, c in zip(X.tolist(), Z.tolist(), strict=True)]
+    _write_csv("in.csv", ["name", "b", "a", "c", "d"], rows)
+    asked = ("--input=in.csv", "--output=out.npz", "--columns=a, b")
+    for model, signature, flags_, inputs in (
+        ("points", "encode", (), {"x": X}),
+        ("kinds", "log_prob", ("--context=d,c",), {"x": X, "context": Z[:, ::-1]}),
+    ):
+        answer = command(*asked, f"--signature={signature}", *flags_, model=model)
+        assert answer.code == 0, answer.err
+        with Client(server.rest, model) as client, np.load("out.npz") as arrays:
+            for name, expected in client.predict(inputs, signature).items():
+                np.testing.assert_allclose(arrays[name], expected, rtol=1e-6)
+
+
+def test_a_seed_that_is_named_as_data_is_data(command, server):
+    _write_csv("in.csv", ["seed", "b"], X.tolist())
+    asked = ("--signature=elbo", "--input=in.csv", "--output=out.npz", "--seed=4")
+    assert command(*asked, "--columns=seed,b").code == 0
+    with Client(server.rest, "points") as client, np.load("out.npz") as arrays:
+        expected = client.predict({"x": X, "seed": np.arange(4, 13)}, "elbo")
+        np.testing.assert_array_equal(arrays["elbo"], expected["elbo"])
+
+
 def test_images_are_rows_of_pixels(command):
     _write_csv("in.csv", [f"p{i}" for i in range(6)], IMAGES.reshape(9, 6))
     assert command("--input=in.csv", "--output=out.csv", model="images").code == 0
@@ -311,7 +337,11 @@ COMMAND_FAULTS = {
     "same file": (["--input=in.npz", "--output=./in.npz"], "the same file as --input"),
     "no directory": (
         ["--input=x.npy", "--output=no/o.csv"],
-        "a directory that exists; received no/o.csv. Make no,",
+        "cannot write no/o.csv (No such file or directory). Give another --output,",
+    ),
+    "no files": (
+        ["--input=x.npy", "--output=/proc/o.npz"],
+        "cannot write /proc/o.npz (No such file or directory). Give another --output,",
     ),
     "kind of input": (
         ["--input=x.txt", "--output=o.csv"],
@@ -331,7 +361,40 @@ COMMAND_FAULTS = {
     "no csv": (["--input=n.csv", "--output=o.csv"], "n.csv', where there is none;"),
     "columns": (
         ["--input=wide.csv", "--output=o.csv"],
-        "x takes 2 columns; received 3 of wide.csv: a, b, c. Leave the others out",
+        "x takes 2 columns; received 3 of wide.csv: a, b, c. Name 2 of these, in the "
+        "order of the model, by --columns.",
+    ),
+    "too many columns": (
+        ["--input=wide.csv", "--columns=c,a,b", "--output=o.csv"],
+        "x takes 2 columns; received 3 of wide.csv: c, a, b. Name 2 of these, in the ",
+    ),
+    "too few columns": (
+        ["--input=wide.csv", "--columns=c", "--output=o.csv"],
+        "x takes 2 columns; received 1 of wide.csv: c. Give the others too.",
+    ),
+    "unknown columns": (
+        ["--input=wide.csv", "--columns=a,e", "--output=o.csv"],
+        "--columns names columns of wide.csv; received e, where the columns are a, b, ",
+    ),
+    "a column twice": (
+        ["--input=wide.csv", "--columns=b,b", "--output=o.csv"],
+        "A column is named once, by --columns or by --context; received b twice. Na",
+    ),
+    "columns of an array": (
+        ["--input=x.npy", "--columns=a", "--output=o.csv"],
+        "--columns names columns of a .csv; received it with x.npy. Leave it out.",
+    ),
+    "columns of none": (
+        ["--input=wide.csv", "--signature=sample", "--columns=a", "--output=o.csv"],
+        "received --columns=a for the inputs seed. Leave it out.",
+    ),
+    "columns of samples": (
+        ["--num_samples=3", "--columns=a", "--output=o.csv"],
+        "--columns names columns of --input; received it without. Leave it out.",
+    ),
+    "context of samples": (
+        ["--num_samples=3", "--context=a", "--output=o.csv"],
+        "--context names columns of --input; received it without. Leave it out.",
     ),
     "text": (
         ["--input=text.csv", "--output=o.csv"],
@@ -391,12 +454,42 @@ def test_errors_are_one_sentence(command, tmp_path, name):
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_target_is_refused_before_the_server_is_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    where = ("--server=127.0.0.1:1", "--model=points", "--input=x.npy")
+    answer = call(*where, "--output=/proc/o.npz")
+    assert answer.code == 1
+    assert answer.err.startswith("error: Answers ")
+    assert answer.err.count("\n") == 1
+
+
+def test_a_full_disk_claims_no_rows(command, tmp_path):
+    np.save("in.npy", np.random.default_rng(0).standard_normal([2000, 2]))
+    asked = ("--signature=encode", "--input=in.npy", "--output=out.csv")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        answer = command(*asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.code == 1
+    assert answer.err.startswith("error: Answers are written where there is room")
+    assert answer.err.count("\n") == 1
+    assert "rows" not in answer.err + answer.out
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
+
+
 def test_a_context_has_columns(command):
     _write_csv("in.csv", ["a", "b", "c"], [[1, 2, 3]])
     for flag, message in (
         ((), "received --context= for the inputs context, seed. Name them."),
         (("--context=c,e",), "received e, where the columns are a, b, c. Choose"),
-        (("--context=b,c",), "context takes 1 columns; received 2 of in.csv: b, c."),
+        (
+            ("--context=b,c",),
+            "context takes 1 columns; received 2 of in.csv: b, c. Name 1 of these, in "
+            "the order of the model, by --context.",
+        ),
     ):
         asked = ("--signature=sample", "--input=in.csv", *flag, "--output=o.csv")
         answer = command(*asked, model="kinds")
