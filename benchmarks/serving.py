@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.distributions import Flow
 from zoo.evaluation import input_specs
 from zoo.runs import open_run
 
@@ -42,6 +43,8 @@ def compare(
 
 def main() -> None:
     """Times a model in Python against the same as a SavedModel."""
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: {sys.argv[0]} MODEL_DIR SAVED_MODEL")
     model_dir, saved_model = sys.argv[1:]
     run = open_run(model_dir)
     with np.load(f"{model_dir}/examples.npz") as arrays:
@@ -72,13 +75,13 @@ def main() -> None:
         compare(f"{name}, {size:,} rows", *calls(name, size), repeats)
 
     layer = getattr(run.model, "distribution", None) or run.model.density
-    if "decode" in signatures and "context" not in rows:
-        shape = layer.base.event_shape
+    if isinstance(layer, Flow) and "context" not in rows:
         seeds = random.row_seeds(0, tf.range(1000))
 
         @tf.function
         def batched(seed: tf.Tensor) -> tf.Tensor:
-            z = tf.random.stateless_normal([1000, *shape], seed)
+            # As TFP draws a batch, from one seed for all rows.
+            z = layer.base.distribution().sample(1000, seed)
             return layer.distribution().forward(z)
 
         by_row = tf.function(layer.sample)

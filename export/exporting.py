@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import subprocess
 import sys
@@ -10,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from export import self_check
 from export.saved_model import read_signatures, write_saved_model
-from export.serving_config import write_configs
+from export.serving_config import choose_base_path, write_configs
 from export.versions import check_name, locked, new_version
 from export.warmup import write_warmup
 from tfgen import Signature
+from zoo.data import DataSpec
 from zoo.evaluation import input_specs
 from zoo.model_dir import Json, ModelDir
 from zoo.model_dir import versions as package_versions
@@ -34,6 +37,7 @@ class Exported:
         compared: How many answers the self-check compared.
         largest_share: The largest difference from those of the training, as a share of
             what is allowed.
+        base_path: Where servers see the directory of all models.
     """
 
     path: Path
@@ -41,6 +45,7 @@ class Exported:
     version: int
     compared: int
     largest_share: float
+    base_path: str
 
 
 def export_run(
@@ -50,7 +55,7 @@ def export_run(
     name: str | None = None,
     version: int | None = None,
     recipe: str | None = None,
-    base_path: str = "/models",
+    base_path: str | None = None,
 ) -> Exported:
     """Writes a trained model as the next version of a served model, once it is checked.
 
@@ -60,12 +65,14 @@ def export_run(
         name: What servers will call the model; by default the name of `model_dir`.
         version: Its number; by default one above the highest.
         recipe: Path of the recipe, if it is a file of the user's own.
-        base_path: `export_dir` as the server will see it.
+        base_path: `export_dir` as servers will see it; by default as they see the
+            models that are there, or `/models`.
 
     Raises:
-        FileNotFoundError: If `model_dir` holds no finished run.
+        FileNotFoundError: If `model_dir` holds no finished run, or no examples.
+        FileExistsError: If the version is there already.
         OSError: If `export_dir` cannot be written.
-        ValueError: If the name or the version is impossible.
+        ValueError: If the name or the path is impossible, or if a file is damaged.
         ArithmeticError: If the model's numbers are not finite, or the exported model
             has others.
     """
@@ -73,13 +80,9 @@ def export_run(
     name = name or Path(model_dir).resolve().name
     check_name(name)
     _require_serving_api()
-    if not base_path.startswith("/") and "://" not in base_path:
-        raise ValueError(
-            "Servers take absolute paths or URIs; received "
-            f"--base_path={base_path}. Give --base_path=/models, say."
-        )
     directory = Path(export_dir)
-    ModelDir(model_dir).report  # noqa: B018  (raises before anything is made)
+    _require_finite_means(ModelDir(model_dir).report, model_dir)
+    home = choose_base_path(directory, name, base_path)
     with new_version(directory, name, version) as (path, number):
         run = open_run(model_dir, recipe)
         examples = _examples(run)
@@ -87,20 +90,29 @@ def export_run(
         # What a model answers besides, it tells itself.
         inputs = {k: v for k, v in examples.items() if k in ("x", "context")}
         signatures = run.model.signatures(input_specs(inputs))
-        write_saved_model(path, run.model, signatures)
-        write_warmup(path, name, signatures, examples)
+        _require_inputs(signatures, examples, model_dir)
+        try:
+            write_saved_model(path, run.model, signatures)
+            write_warmup(path, name, signatures, examples)
+        except tf.errors.OpError as error:
+            reason = str(error.message).partition("\n")[0]
+            raise OSError(
+                f"An export directory must have room; writing into {directory} failed "
+                f"({reason}). Nothing was exported."
+            ) from None
         result = _check(path, run.directory.path / "examples.npz")
         about = {"name": name, "version": number, **_about(run, signatures, path)}
         text = json.dumps(about, indent=2, allow_nan=False) + "\n"
         (path / "assets.extra/model.json").write_text(text, encoding="utf-8")
     # Configurations, which all models share, have a lock that is no model's name.
     with locked(directory, "-configs"):
-        write_configs(directory, name, base_path)
-    return Exported(directory / name / str(number), name, number, **result)
+        write_configs(directory, name, home)
+    path = directory / name / str(number)
+    return Exported(path, name, number, base_path=home, **result)
 
 
 def _require_serving_api() -> None:
-    """Raises ImportError early, and with the way out."""
+    """Raises OSError early, and with the way out."""
     try:
         from tensorflow_serving.apis import predict_pb2
     except ImportError:
@@ -132,6 +144,37 @@ def _examples(run: Run) -> dict[str, np.ndarray]:
             f"{path} cannot be read ({error}). Restore it, or train anew with "
             "--overwrite."
         ) from None
+
+
+def _require_finite_means(report: Json, model_dir: str) -> None:
+    """Raises ValueError if a report is damaged, ArithmeticError if it is not finite."""
+    try:
+        means = {name: estimate["mean"] for name, estimate in report["test"].items()}
+        finite = [math.isfinite(mean) for mean in means.values()]
+        report["kind"], report["unit"]
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"{model_dir}/report.json has no test numbers. Restore it, or train anew "
+            "with --overwrite."
+        ) from None
+    if not all(finite):
+        raise ArithmeticError(
+            f"A served model's numbers are finite on its own test data; in {model_dir} "
+            f"they are {means}. Train anew, with a smaller --learning_rate perhaps."
+        )
+
+
+def _require_inputs(
+    signatures: Sequence[Signature], examples: Mapping[str, np.ndarray], model_dir: str
+) -> None:
+    for signature in signatures:
+        for name in signature.inputs:
+            if name not in examples:
+                raise ValueError(
+                    f"The examples of a run have all inputs of its signatures; "
+                    f"{model_dir}/examples.npz has no {name}, for {signature.name}. "
+                    "Restore it, or train anew with --overwrite."
+                )
 
 
 def _require_finite(examples: Mapping[str, np.ndarray], model_dir: str) -> None:
@@ -180,13 +223,16 @@ def _about(run: Run, signatures: Sequence[Signature], path: Path) -> Json:
     """What `model.json` tells of a model: where it comes from and what it answers."""
     dataset = dict(run.config["dataset"])
     dataset.pop("data_dir", None)
-    # Paths say more about the machine than about the data.
-    dataset["name"] = re.split(r"[/\\]", dataset["name"])[-1]
+    for key in ("name", "validation", "test"):
+        # Paths say more about the machine than about the data.
+        if dataset.get(key):
+            dataset[key] = re.split(r"[/\\]", dataset[key])[-1]
+    units = _units(run.spec)
     described: Json = read_signatures(path)
     for signature in signatures:
         for tensors in described[signature.name].values():
             for name, tensor in tensors.items():
-                tensor["unit"] = signature.units.get(name, "")
+                tensor["unit"] = units.get(name) or signature.units.get(name, "")
     del described["serving_default"]
     return {
         "model": run.config["model"],
@@ -201,3 +247,21 @@ def _about(run: Run, signatures: Sequence[Signature], path: Path) -> Json:
         "signatures": described,
         "default_signature": signatures[0].name,
     }
+
+
+def _units(spec: DataSpec) -> dict[str, str]:
+    """What rows of the data are, in words: columns in order, levels, classes."""
+    units = {}
+    if spec.levels is not None:
+        units["x"] = f"integers 0 .. {spec.levels - 1}; others are impossible, -inf"
+    elif spec.columns:
+        steps = spec.steps or [0.0] * len(spec.columns)
+        units["x"] = ", ".join(
+            f"{name} (steps of {step:g})" if step else name
+            for name, step in zip(spec.columns, steps, strict=True)
+        )
+    if spec.context is not None:
+        names = ", ".join(spec.context.columns) or "context"
+        classes = spec.context.num_classes
+        units["context"] = names if classes is None else f"{names}, 0 .. {classes - 1}"
+    return units

@@ -67,7 +67,7 @@ def read_signatures(path: str | os.PathLike[str]) -> dict[str, SignatureInfo]:
 
     Raises:
         FileNotFoundError: If there is no SavedModel.
-        ValueError: If its file cannot be read.
+        ValueError: If its file is damaged, or has nothing to serve.
     """
     file = Path(path) / "saved_model.pb"
     if not file.is_file():
@@ -78,10 +78,18 @@ def read_signatures(path: str | os.PathLike[str]) -> dict[str, SignatureInfo]:
     proto = saved_model_pb2.SavedModel()
     try:
         proto.ParseFromString(file.read_bytes())
-    except DecodeError:
+        signatures = _signatures(proto)
+    except (DecodeError, TypeError):  # The latter for dtypes that are none.
+        signatures = {}
+    if not signatures:
         raise ValueError(
-            f"{file} cannot be read: it is damaged, or no SavedModel. Export it anew."
-        ) from None
+            f"{file} has nothing to serve: it is damaged, or no SavedModel. Export it "
+            "anew."
+        )
+    return signatures
+
+
+def _signatures(proto: saved_model_pb2.SavedModel) -> dict[str, SignatureInfo]:
     return {
         name: {
             "inputs": _tensors(definition.inputs),

@@ -59,7 +59,8 @@ def check(saved_model: str, examples: dict[str, np.ndarray]) -> dict[str, object
 
     Args:
         saved_model: Its directory.
-        examples: Inputs by name, answers as `signature/output`.
+        examples: Inputs by name, answers as `signature/output`; those of the main
+            signature, which is also `serving_default`, come first.
 
     Returns:
         `compared`, `largest_share` and `faults`, a list of sentences.
@@ -68,14 +69,15 @@ def check(saved_model: str, examples: dict[str, np.ndarray]) -> dict[str, object
     loaded = tf.saved_model.load(saved_model)
     atol = _ATOL * max(1, examples["x"][0].size)
     compared, largest = 0, 0.0
+    # Answers stand in the order of the signatures, of which the first is the default.
+    default = next(key.partition("/")[0] for key in examples if "/" in key)
     for name, function in loaded.signatures.items():
-        if name == "serving_default":
-            continue
         inputs = function.structured_input_signature[1]
+        prefix = f"{default if name == 'serving_default' else name}/"
         expected = {
-            key.removeprefix(f"{name}/"): values
+            key.removeprefix(prefix): values
             for key, values in examples.items()
-            if key.startswith(f"{name}/")
+            if key.startswith(prefix)
         }
         missing = [key for key in inputs if key not in examples]
         if missing or expected.keys() != function.structured_outputs.keys():

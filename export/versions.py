@@ -13,20 +13,25 @@ _VERSION = re.compile(r"[0-9]+")
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError unless servers and URLs take the model's name."""
-    if not _NAME.fullmatch(name):
+    """Raises ValueError unless servers and the export directory take the name."""
+    if not _NAME.fullmatch(name) or name.lower().endswith(".config"):
         raise ValueError(
-            "The name of a served model is letters, digits, '.', '_' and '-', and "
-            f"starts with a letter or digit; received {name!r}. Give another --name."
+            "The name of a served model is letters, digits, '.', '_' and '-', starts "
+            "with a letter or digit and does not end with .config; received "
+            f"{name!r}. Give another --name."
         )
 
 
-def versions(base_path: Path) -> list[int]:
-    """The versions of a model that are there, in ascending order."""
+def versions(base_path: Path) -> dict[int, Path]:
+    """The versions of a model that are there, in ascending order, and where."""
     if not base_path.is_dir():
-        return []
-    names = (path.name for path in base_path.iterdir() if path.is_dir())
-    return sorted(int(name) for name in names if _VERSION.fullmatch(name))
+        return {}
+    paths = (path for path in base_path.iterdir() if path.is_dir())
+    return {
+        int(path.name): path
+        for path in sorted(paths, key=lambda path: path.name.zfill(20))
+        if _VERSION.fullmatch(path.name)
+    }
 
 
 @contextlib.contextmanager

@@ -89,6 +89,8 @@ def fit(
         jit_compile=recipe.jit_compile,
         steps_per_execution=between_looks,
     )
+    # Made within the first step, they would have it traced twice.
+    optimizer.build(model.trainable_variables)
     term = model.term_names[0]
     best = KeepBest(f"val_{term}", recipe.patience)
     log = Log(directory, best, steps, recipe.epochs)

@@ -5,7 +5,9 @@ import fcntl
 import hashlib
 import io
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +61,55 @@ def unchecked(monkeypatch):
     """Exports without the process that checks them, whose work has its own tests."""
     result = {"compared": 0, "largest_share": 0.0}
     monkeypatch.setattr(exporting, "_check", lambda *_: dict(result))
+
+
+@pytest.fixture(scope="module")
+def split_run(tmp_path_factory):
+    """Directory of a finished run on files of the user's own, with a class."""
+    folder = tmp_path_factory.mktemp("secret")
+    rng = np.random.default_rng(0)
+    for name in ("train", "valid", "test"):
+        steps = rng.integers(0, 30, 60) * 0.5
+        rows = np.stack([rng.standard_normal(60), steps, np.arange(60) % 3], axis=1)
+        np.savetxt(
+            folder / f"{name}.csv", rows, delimiter=",", header="a,b,k", comments=""
+        )
+    with contextlib.redirect_stdout(io.StringIO()):
+        train(
+            Options(
+                model="mdn",
+                dataset=str(folder / "train.csv"),
+                data={
+                    "validation": str(folder / "valid.csv"),
+                    "test": str(folder / "test.csv"),
+                    "context": ["k"],
+                    "dequantize": ["b"],
+                },
+                model_dir=str(folder / "mdn"),
+                settings={"num_components": "2", "hidden_units": "4"},
+                fields={"epochs": 1, "batch_size": 16, "jit_compile": False},
+            )
+        )
+    return folder / "mdn"
+
+
+def test_what_rows_are_is_said_and_no_paths(split_run, tmp_path, unchecked):
+    path = export_run(str(split_run), str(tmp_path)).path
+    assert str(split_run.parent) not in (path / "assets.extra/model.json").read_text()
+    text = summarize(path)
+    assert "[n, 2] float32           a, b (steps of 0.5)\n" in text
+    assert "[n] int32                k, 0 .. 2\n" in text
+    # Standardising alone makes no latent codes.
+    assert "encode" not in text
+    elbo = tf.saved_model.load(str(path)).signatures["elbo"]
+    answers = elbo(
+        x=tf.constant([[0.1, 2.5], [0.1, 2.6], [0.1, np.nan]]),
+        context=tf.constant([0, 1, 2]),
+        seed=tf.constant([1, 2, 3]),
+    )["elbo"].numpy()
+    assert np.isfinite(answers[0])
+    assert answers[1] == -np.inf  # Off the grid.
+    assert np.isnan(answers[2])
 
 
 def _files(directory):
@@ -123,6 +174,7 @@ def test_the_model_tells_where_it_comes_from(served, run):
     about = json.loads(text)
     assert (about["name"], about["version"]) == ("gauss", 1)
     assert (about["model"], about["kind"]) == ("made_gaussian", "exact")
+    assert about["signatures"]["log_prob"]["inputs"]["x"]["unit"] == "a, b, c"
     assert about["dataset"]["name"] == "t.csv"
     assert about["dataset"]["spec"]["columns"] == ["a", "b", "c"]
     assert about["report"] == json.loads((run / "report.json").read_text())
@@ -163,8 +215,35 @@ def test_the_summary_of_a_strangers_model_has_its_signatures(tmp_path):
 def test_the_summary_refuses_what_is_no_model(tmp_path, content, error):
     if content is not None:
         (tmp_path / "saved_model.pb").write_bytes(content)
-    with pytest.raises(error, match=r"which has none|damaged"):
+    with pytest.raises(error, match=r"which has none|nothing to serve"):
         summarize(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{}",
+        b"[]",
+        b"nonsense",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"versions": {"training": 1}}',
+    ],
+)
+def test_the_summary_refuses_a_damaged_story(served, tmp_path, content):
+    shutil.copytree(served, tmp_path / "1")
+    (tmp_path / "1/assets.extra/model.json").write_bytes(content)
+    with pytest.raises(ValueError, match="model.json is damaged"):
+        summarize(tmp_path)
+
+
+def test_the_summary_passes_on_nothing_that_moves_a_cursor(served, tmp_path):
+    shutil.copytree(served, tmp_path / "0001")
+    path = tmp_path / "0001/assets.extra/model.json"
+    about = json.loads(path.read_text())
+    about["settings"] = {"a\x1b[2J": "b\nforged"}
+    path.write_text(json.dumps(about))
+    assert "settings   a?[2J=b?forged\n" in summarize(tmp_path)
 
 
 def test_the_tool_of_tensorflow_shows_and_runs_it(served):
@@ -197,7 +276,7 @@ def test_versions_follow_one_another_and_are_never_overwritten(
         FileExistsError, match="received 7 for gauss, which has 1, 7, 8"
     ):
         export_run(str(run), str(tmp_path), version=7)
-    assert versions(tmp_path / "gauss") == [1, 7, 8]
+    assert list(versions(tmp_path / "gauss")) == [1, 7, 8]
     assert {path: path.read_bytes() for path in first.path.rglob("*.pb")} == before
 
 
@@ -236,11 +315,15 @@ def test_batching_keeps_the_rules_of_the_server(served):
     ]
 
 
-def test_a_damaged_configuration_is_not_overwritten(tmp_path):
+def test_a_damaged_configuration_is_not_overwritten(run, tmp_path):
     (tmp_path / "models.config").write_text("model_config_list { nonsense")
     with pytest.raises(ValueError, match="Mend it"):
         write_configs(tmp_path, "maf", "/models")
+    # Nothing is published that no configuration could name.
+    with pytest.raises(ValueError, match="Mend it"):
+        export_run(str(run), str(tmp_path))
     assert "nonsense" in (tmp_path / "models.config").read_text()
+    assert not (tmp_path / "gauss").exists()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left")])
@@ -261,25 +344,45 @@ def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
     left = tmp_path / ".unfinished-maf"
     left.mkdir()
     (left / "saved_model.pb").write_text("half")
-    assert versions(tmp_path) == []
+    assert versions(tmp_path) == {}
     with new_version(tmp_path, "maf") as (path, version):
         assert list(path.iterdir()) == []
         (path / "saved_model.pb").write_text("whole")
-        assert versions(tmp_path / "maf") == []  # Nothing to see before it is whole.
+        assert versions(tmp_path / "maf") == {}  # Nothing to see before it is whole.
     assert version == 1
     assert (tmp_path / "maf/1/saved_model.pb").read_text() == "whole"
     assert not left.exists()
 
 
 def test_exports_of_a_model_take_turns(tmp_path):
-    with locked(tmp_path, "maf"):
-        descriptor = os.open(tmp_path / ".lock-maf", os.O_RDWR)
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with new_version(tmp_path, "maf") as (path, _):
+        assert _is_locked(tmp_path / ".lock-maf")
         with locked(tmp_path, "nsf"):
             pass  # Another model's does not wait.
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.close(descriptor)
+        (path / "saved_model.pb").write_text("whole")
+    assert not _is_locked(tmp_path / ".lock-maf")
+
+
+def test_exports_of_all_models_take_turns_with_the_configuration(
+    run, tmp_path, unchecked, monkeypatch
+):
+    def write(*_):
+        assert _is_locked(tmp_path / ".lock--configs")
+
+    monkeypatch.setattr(exporting, "write_configs", write)
+    export_run(str(run), str(tmp_path))
+    assert not _is_locked(tmp_path / ".lock--configs")
+
+
+def _is_locked(path):
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _copy(run, target, **changed):
@@ -323,6 +426,28 @@ def test_what_is_no_finished_run_is_refused_before_anything_is_made(tmp_path):
     assert not (tmp_path / "serving").exists()
 
 
+@pytest.mark.parametrize(
+    ("report", "error"),
+    [({}, ValueError), ({"test": {"log_prob": {"mean": math.nan}}}, ArithmeticError)],
+)
+def test_a_report_without_finite_numbers_is_refused(run, tmp_path, report, error):
+    other = Path(_copy(run, tmp_path / "other"))
+    report = {"kind": "exact", "unit": "nats", **report}
+    (other / "report.json").write_text(json.dumps(report))
+    with pytest.raises(error, match=str(other)):
+        export_run(str(other), str(tmp_path / "serving"))
+    assert not (tmp_path / "serving").exists()
+
+
+def test_examples_without_an_input_are_refused(run, tmp_path):
+    other = Path(_copy(run, tmp_path / "other"))
+    with np.load(other / "examples.npz") as arrays:
+        examples = {name: values for name, values in arrays.items() if name != "z"}
+    np.savez(other / "examples.npz", **examples)
+    with pytest.raises(ValueError, match="has no z, for decode"):
+        export_run(str(other), str(tmp_path / "serving"))
+
+
 def test_a_run_without_its_examples_is_refused(run, tmp_path):
     other = Path(_copy(run, tmp_path / "other"))
     (other / "examples.npz").write_bytes(b"PK nothing")
@@ -334,7 +459,7 @@ def test_a_run_without_its_examples_is_refused(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "..", ".hidden", "two words", "a:b", "-a", "ä"]
+    "name", ["a/b", "..", ".hidden", "two words", "a:b", "-a", "ä", "models.config"]
 )
 def test_names_that_servers_do_not_take_are_refused(run, tmp_path, name):
     with pytest.raises(ValueError, match="The name of a served model"):
@@ -348,9 +473,38 @@ def test_a_directory_that_cannot_be_written_is_refused(run, tmp_path):
         export_run(str(run), str(tmp_path / "file"))
 
 
+def test_a_directory_that_the_system_protects_is_refused(run, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="must be writable.*Permission denied"):
+        export_run(str(run), str(tmp_path))
+
+
+def test_a_full_disk_is_an_error_in_one_sentence(run, tmp_path, monkeypatch):
+    def write(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(exporting, "write_saved_model", write)
+    with pytest.raises(OSError, match="No space left on device.*Nothing was exported"):
+        export_run(str(run), str(tmp_path))
+    assert _files(tmp_path) == set()
+
+
 def test_a_base_path_that_servers_do_not_take_is_refused(run, tmp_path):
     with pytest.raises(ValueError, match="Servers take absolute paths or URIs"):
         export_run(str(run), str(tmp_path), base_path="models")
+
+
+def test_servers_find_all_models_where_they_find_the_first(run, tmp_path, unchecked):
+    export_run(str(run), str(tmp_path), base_path="/srv/models/")
+    export_run(str(run), str(tmp_path), name="other")
+    paths = [model.base_path for model in _models(tmp_path)]
+    assert paths == ["/srv/models/gauss", "/srv/models/other"]
+    with pytest.raises(ValueError, match="gauss is in /srv/models by"):
+        export_run(str(run), str(tmp_path), base_path="/models")
+    assert list(versions(tmp_path / "gauss")) == [1]
 
 
 def _digest(path):

@@ -1,6 +1,8 @@
 """The self-check finds what is wrong with a SavedModel."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -44,8 +46,8 @@ def flow(tmp_path_factory):
 def test_a_model_as_it_was_trained_has_no_faults(flow):
     result = self_check.check(str(flow[0]), flow[1])
     assert result["faults"] == []
-    # log_prob, sample, encode and decode, at four batch sizes.
-    assert result["compared"] == 16
+    # log_prob, also as the default, sample, encode and decode, at four batch sizes.
+    assert result["compared"] == 20
     assert 0 <= result["largest_share"] < 0.5
 
 
@@ -56,12 +58,28 @@ def test_another_number_is_a_fault_and_is_named(flow, name):
     result = self_check.check(str(flow[0]), {**flow[1], name: changed})
     signature, _, output = name.partition("/")
     # Row 3 is among those of every batch size but 0.
-    assert len(result["faults"]) == 3
-    for fault, batch_size in zip(result["faults"], (1, 3, 64), strict=True):
+    faults = [fault for fault in result["faults"] if not fault.startswith("serving")]
+    assert len(faults) == 3
+    for fault, batch_size in zip(faults, (1, 3, 64), strict=True):
         assert fault.startswith(f"{signature} differs at batch size {batch_size}: ")
         assert f"{output} is " in fault
         assert " in row 3 " in fault
     assert result["largest_share"] > 1
+
+
+def test_the_default_is_the_first_signature_and_nothing_else(flow, tmp_path):
+    module = tf.Module()
+    module.loaded = tf.saved_model.load(str(flow[0]))
+    answers = dict(module.loaded.signatures)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], name="x")])
+    def twice(x):
+        return {"log_prob": 2 * answers["log_prob"](x=x)["log_prob"]}
+
+    served = {**answers, "serving_default": twice}
+    tf.saved_model.save(module, str(tmp_path), served)
+    faults = self_check.check(str(tmp_path), flow[1])["faults"]
+    assert [fault[:32] for fault in faults] == ["serving_default differs at batch"] * 3
 
 
 def test_small_differences_are_allowed_and_not_larger_ones(flow):
@@ -148,6 +166,18 @@ def test_a_bad_request_of_the_warm_up_is_a_fault(flow, tmp_path):
     # log_prob, encode and serving_default take x, at four sizes each.
     assert len(faults) == 12
     assert faults[0].startswith("warm-up request 1 fails: ")
+
+
+def test_the_process_of_the_check_cannot_import_them():
+    script = (
+        "import io, runpy, sys\n"
+        "sys.stdin = io.StringIO()\n"
+        "runpy.run_path(sys.argv[1], run_name='__main__')\n"
+        "import keras"
+    )
+    command = [sys.executable, "-I", "-c", script, self_check.__file__]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "keras is not there when models are served." in ended.stderr
 
 
 def test_what_a_server_does_not_have_cannot_be_imported():

@@ -95,8 +95,13 @@ def latent_signatures(
     layer: DistributionLayer,
     inputs: Mapping[str, tf.TensorSpec],
 ) -> list[Signature]:
-    """`encode` and `decode` of a model over a flow; of other models none."""
-    if not isinstance(layer, Flow):
+    """`encode` and `decode` of a model over a flow; of other models none.
+
+    What is a flow for the sake of its preprocessing alone has no noise to speak of.
+    """
+    if not isinstance(layer, Flow) or not any(
+        bijector.trainable_weights for bijector in layer.bijectors
+    ):
         return []
     x, given = inputs["x"], {k: spec for k, spec in inputs.items() if k != "x"}
     z = tf.TensorSpec([None, *layer.base.event_shape], layer.compute_dtype)

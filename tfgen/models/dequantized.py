@@ -23,7 +23,7 @@ class Dequantized(GenerativeModel):
     Args:
         density: Distribution layer of `x + step u`, in units of `x`.
         levels: For integers `0 .. levels - 1`, 256 for 8-bit images; steps are 1.
-            Values outside are not refused here.
+            A row with another value has probability zero, `elbo` -inf.
         steps: For tables: distance of neighbouring values of each feature, 0 for a
             continuous feature, which gets no noise.
         offsets: With `steps`: one value of each feature.
@@ -89,7 +89,9 @@ class Dequantized(GenerativeModel):
         log_prob = self.density.distribution(inputs.get("context")).log_prob(x)
         # Log-volume of a cell of the grid; nothing for continuous features.
         log_volume = sum(math.log(step) for step in self.steps or () if step > 0)
-        return {"elbo": log_prob + tf.cast(log_volume, log_prob.dtype)}
+        elbo = log_prob + tf.cast(log_volume, log_prob.dtype)
+        impossible = tf.constant(-math.inf, elbo.dtype)
+        return {"elbo": tf.where(self._off_grid(inputs["x"]), impossible, elbo)}
 
     def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row: a draw of the density, rounded down to the grid."""
@@ -141,6 +143,22 @@ class Dequantized(GenerativeModel):
         offsets = tf.reshape(tf.constant(self.offsets, x.dtype), self.event_shape)
         grid = offsets + steps * tf.floor(tf.math.divide_no_nan(x - offsets, steps))
         return tf.where(steps > 0.0, grid, x)
+
+    def _off_grid(self, x: tf.Tensor) -> tf.Tensor:
+        """Which rows have a value that discrete data never take; `[batch]`."""
+        x = tf.cast(x, self.compute_dtype)
+        if self.levels is not None:
+            off = (x < 0.0) | (x > self.levels - 1.0) | (x != tf.round(x))
+        else:
+            steps = self._cell(x.dtype)
+            offsets = tf.reshape(tf.constant(self.offsets, x.dtype), self.event_shape)
+            # As far as rounding may carry a value, and zoo's tables let it be.
+            index = tf.math.divide_no_nan(x - offsets, steps)
+            off = tf.abs(index - tf.round(index)) > 0.01
+        features = list(range(1, x.shape.rank))
+        # What is no number at all is not impossible but unknown: NaN gives NaN.
+        unknown = tf.reduce_any(tf.math.is_nan(x), features)
+        return tf.reduce_any(off, features) & ~unknown
 
     def _cell(self, dtype: str | tf.DType) -> tf.Tensor:
         """Width of a cell: a scalar, or one number a feature."""
