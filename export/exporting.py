@@ -253,7 +253,7 @@ def _units(spec: DataSpec) -> dict[str, str]:
     """What rows of the data are, in words: columns in order, levels, classes."""
     units = {}
     if spec.levels is not None:
-        units["x"] = f"integers 0 .. {spec.levels - 1}; others are impossible, -inf"
+        units["x"] = f"integers 0 .. {spec.levels - 1}"
     elif spec.columns:
         steps = spec.steps or [0.0] * len(spec.columns)
         units["x"] = ", ".join(
