@@ -153,7 +153,7 @@ def main() -> None:
     if any(directory.iterdir()):
         sys.exit(f"{directory} is not empty; give another.")
     saved_model = options.saved_model or directory / "gaussian" / "1"
-    # The peak of a process counts what the one that started it had: TensorFlow stays
+    # The peak of a process can count what the one that started it had: TensorFlow stays
     # out of this one.
     apart = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, apart) as process:

@@ -159,7 +159,7 @@ def _read_csv(
     context: Sequence[str],
     rows_at_once: int,
 ) -> Iterator[dict[str, np.ndarray]]:
-    from zoo import _files  # Imports pandas.
+    from zoo import tables  # Imports pandas.
 
     if bool(context) != ("context" in inputs):
         raise ValueError(
@@ -174,7 +174,7 @@ def _read_csv(
             "it out."
         )
     first_row = 1
-    for part in _files.iterate(path, (), rows_at_once):
+    for part in tables.iterate(path, (), rows_at_once):
         chosen = _choose(path, list(part.frame.columns), inputs, columns, context)
         yield {
             name: _values(path, part.frame[names], name, inputs[name], first_row)

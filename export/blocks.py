@@ -18,6 +18,7 @@ from zoo.model_dir import Json
 from zoo.scoring import reasons_for_no_score
 from zoo.tables import iterate_rows
 
+_ABOUT = "assets.extra/model.json"
 # Rows that are converted at a time; a block is put together from them.
 _READ_ROWS = 10_000
 # What a row has; a signature that asks for more cannot score rows.
@@ -106,18 +107,25 @@ class RowSignature:
 
         Raises:
             FileNotFoundError: If there is no model, or nothing that tells about it.
-            ValueError: If it has no such signature, or one that cannot answer rows.
+            ValueError: If it has no such signature, or one that cannot answer rows, or
+                what tells about it is damaged.
         """
         about = read_about(Path(saved_model))
         if about is None or not (Path(saved_model) / "saved_model.pb").is_file():
-            missing = "saved_model.pb" if about else "assets.extra/model.json"
+            missing = "saved_model.pb" if about is not None else _ABOUT
             raise FileNotFoundError(
-                f"A model of this zoo has a saved_model.pb and an assets.extra/"
-                f"model.json; received {saved_model} without {missing}. Give the "
-                "directory of one version, as in serving/maf/1."
+                f"A model of this zoo has a saved_model.pb and an {_ABOUT}; "
+                f"received {saved_model} without {missing}. Give the directory of one "
+                "version, as in serving/maf/1."
             )
-        name = name or about["default_signature"]
-        takes = {key: set(s["inputs"]) for key, s in about["signatures"].items()}
+        try:
+            default, takes, spec = _parse(about)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise ValueError(
+                f"{saved_model}/{_ABOUT} is damaged, or not by an export of this zoo. "
+                "Export the model anew."
+            ) from None
+        name = name or default
         fit = [key for key, inputs in takes.items() if {"x"} <= inputs <= _INPUTS]
         if name not in fit:
             received = "which it has not"
@@ -132,9 +140,9 @@ class RowSignature:
             saved_model,
             name,
             tuple(sorted(takes[name])),
-            DataSpec.from_json(about["dataset"]["spec"]),
+            spec,
             about["report"],
-            name == about["default_signature"],
+            name == default,
         )
 
     def load(self) -> Callable[[Block, int], Answers]:
@@ -178,6 +186,33 @@ class RowSignature:
         rest = {"row": numbers, **columns}
         table = {"file": files, **{name: v[good] for name, v in rest.items()}}
         return pyarrow.table(table), reasons
+
+
+def _parse(about: Json) -> tuple[str, dict[str, set[str]], DataSpec]:
+    """The main answer, what each signature takes, and the data.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: If what scoring needs is not
+            there, or is something else.
+    """
+    default = about["default_signature"]
+    signatures: Json = about["signatures"]
+    takes = {name: {*known["inputs"].keys()} for name, known in signatures.items()}
+    spec = DataSpec.from_json(about["dataset"]["spec"])
+    context = spec.context
+    columns = (*spec.columns, *(() if context is None else context.columns))
+    quantiles = np.asarray(about["report"]["train_quantiles"], np.float64)
+    fits = (
+        default in takes,
+        context is not None or not any("context" in names for names in takes.values()),
+        all(isinstance(size, int) for size in spec.event_shape),
+        all(isinstance(name, str) for name in columns),
+        isinstance(spec.levels, int | None),
+        quantiles.ndim == 1 and len(quantiles) > 1,
+    )
+    if not all(fits):
+        raise TypeError
+    return default, takes, spec
 
 
 def answer(

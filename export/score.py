@@ -5,7 +5,9 @@ It is an Apache Beam pipeline; any option of Beam's may be given too, such as
     --direct_num_workers=2 --direct_running_mode=multi_threading
     --runner=FlinkRunner --flink_master=...
 
-All workers of such a runner need to see the files under the same paths.
+All workers of such a runner need to see the files under the same paths. The scores
+are one Parquet data set, as `pandas.read_parquet("scores")` reads it; what else is in
+its directory has names that begin with an underscore.
 """
 
 import difflib
@@ -29,7 +31,11 @@ _INPUT = flags.DEFINE_list(
     required=True,
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "The directory to write; give it again to go on.", required=True
+    "output",
+    None,
+    "The directory to write: a Parquet data set of scores, and _dead_letter.csv with "
+    "the rows that have none. Give it again to go on.",
+    required=True,
 )
 _SIGNATURE = flags.DEFINE_string(
     "signature", None, "What to ask the model; by default its main answer."

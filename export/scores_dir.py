@@ -1,24 +1,26 @@
 """The directory that batch scoring writes: a shard a block, and who may write there."""
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow
 from pyarrow import parquet
 
-from zoo._files import split_array
-from zoo.model_dir import Json, Replacing
-from zoo.model_dir import differences as differences
+from zoo.model_dir import Json, Replacing, differences
+from zoo.tables import split_array
 
-_MANIFEST = "manifest.json"
-_SUMMARY = "summary.json"
-_DEAD_LETTERS = "dead_letter.csv"
+# Readers of Parquet data sets pass over names that begin with `_` or `.`.
+_RUN = "_run.json"
+_SUMMARY = "_summary.json"
+DEAD_LETTERS = "_dead_letter.csv"
+_TEMPORARY = (".tmp-*", "_dead_letter-*.csv")
 _SHOWN = 5
 
 
@@ -26,11 +28,12 @@ _SHOWN = 5
 class ScoresDir:
     """Scores of files: a Parquet shard for each block of rows, written whole or not.
 
-        manifest.json       what is scored, by which model
+        _run.json           what is scored, by which model
         scores-F-B.parquet  block B of file F, both from 0: its rows with their scores
-        dead_letter.csv     file, row and reason of all rows without a score
-        summary.json        how many; written last, so that a run that has it is done
+        _dead_letter.csv    file, row and reason of all rows without a score
+        _summary.json       how many; written last, so that a run that has it is done
 
+    The shards are one Parquet data set: `pandas.read_parquet(path)` reads them all.
     Until the end the dead letters of a block are in a file beside its shard, which is
     written first: a block whose shard is there is done.
 
@@ -40,11 +43,27 @@ class ScoresDir:
 
     path: Path
 
-    def enter(self, manifest: Mapping[str, object]) -> str:
+    @contextlib.contextmanager
+    def opened(self, run: Mapping[str, object]) -> Iterator[str]:
+        """As `enter`; an error before the first shard takes back what was made."""
+        made = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        state = self.enter(run)
+        try:
+            yield state
+        except BaseException:
+            if self.is_empty and state != "finished":
+                self.tidy()
+                (self.path / _RUN).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # Where others write as well.
+                    for path in made:
+                        path.rmdir()
+            raise
+
+    def enter(self, run: Mapping[str, object]) -> str:
         """Makes the directory ready for a run.
 
         Args:
-            manifest: What the run is.
+            run: What the run is.
 
         Returns:
             `new`, `unfinished` (an earlier run stopped; it is gone on with) or
@@ -57,16 +76,16 @@ class ScoresDir:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             names = {path.name for path in self.path.iterdir()}
-            if _MANIFEST not in names:
+            if _RUN not in names:
                 self._refuse_others(names)
-                self._write_json(_MANIFEST, manifest)
+                self._write_json(_RUN, run)
                 return "new"
         except OSError as error:
             raise OSError(
                 f"A directory for scores must be writable; received {self.path} "
                 f"({error.strerror}). Give another --output."
             ) from None
-        found = differences(self._read_json(_MANIFEST), manifest)
+        found = differences(self._read_json(_RUN), run)
         if found:
             more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
             raise ValueError(
@@ -76,7 +95,7 @@ class ScoresDir:
         return "finished" if _SUMMARY in names else "unfinished"
 
     def _refuse_others(self, names: set[str]) -> None:
-        # A run that was killed early may leave a half-written manifest.
+        # A run that was killed early may leave a half-written description.
         others = sorted(name for name in names if not name.startswith(".tmp-"))
         if others:
             raise ValueError(
@@ -87,6 +106,11 @@ class ScoresDir:
     def has(self, file: int, block: int) -> bool:
         """Whether a block is done."""
         return self._shard(file, block).is_file()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no block is done."""
+        return not self._shards()
 
     def write(
         self, file: int, block: int, scores: pyarrow.Table, reasons: Mapping[int, str]
@@ -122,7 +146,7 @@ class ScoresDir:
         """
         shards = self._shards()
         bad_rows = 0
-        with Replacing(self.path / _DEAD_LETTERS) as path:
+        with Replacing(self.path / DEAD_LETTERS) as path:
             with path.open("w", newline="", encoding="utf-8") as text:
                 writer = csv.writer(text)
                 writer.writerow(["file", "row", "reason"])
@@ -142,7 +166,7 @@ class ScoresDir:
 
     def tidy(self) -> None:
         """Removes what a finished run does not need."""
-        for pattern in ("dead_letter-*.csv", ".tmp-*"):
+        for pattern in _TEMPORARY:
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 
@@ -173,7 +197,7 @@ class ScoresDir:
 
 def _dead_letters(shard: Path) -> Path:
     """Where the dead letters of a block are until the end."""
-    return shard.with_name(f"dead_letter{shard.stem.removeprefix('scores')}.csv")
+    return shard.with_name(f"_dead_letter{shard.stem.removeprefix('scores')}.csv")
 
 
 def describe_run(

@@ -9,6 +9,7 @@ row groups of a .parquet, any block of an .npy, and the beginnings of .csv and .
 import contextlib
 import dataclasses
 import io
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,10 +21,9 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from export.blocks import Answers, Block, RowSignature, read_blocks
-from export.scores_dir import ScoresDir, describe_run
-from zoo import _files
+from export.scores_dir import DEAD_LETTERS, ScoresDir, describe_run
+from zoo import tables
 from zoo.model_dir import Json
-from zoo.tables import iterate_rows
 
 # A block with the number of its file, then also with the answers to it.
 Example: TypeAlias = tuple[int, Block]
@@ -31,6 +31,8 @@ Answered: TypeAlias = tuple[int, Block, Answers]
 # Answers a block, so many rows at a time.
 Model: TypeAlias = Callable[[Block, int], Answers]
 
+# Behind a reason Beam names the step of the pipeline.
+_STEP = " [while running"
 _IN_PROCESS = ("direct", "directrunner", "fnapirunner")
 
 
@@ -134,7 +136,7 @@ def score_files(
 
     Writes Parquet shards with the columns `file`, `row` (from 1), the signature's
     outputs and for the main answer `percentile`, per cent of the training rows that
-    score lower. Rows without a score are in `dead_letter.csv`, with the reason.
+    score lower. Rows without a score are in `_dead_letter.csv`, with the reason.
 
     Args:
         saved_model: Directory of one exported version.
@@ -155,22 +157,26 @@ def score_files(
     pipeline = _pipeline(beam_arguments)
     inputs = _find(patterns)
     for path in inputs:
-        next(iterate_rows(path, chosen.spec, batch_size=1))  # Refuses what cannot fit.
+        # Refuses what cannot fit.
+        next(tables.iterate_rows(path, chosen.spec, batch_size=1))
     scores = ScoresDir(Path(output))
-    manifest = describe_run(saved_model, chosen.name, inputs, block_rows)
-    state = scores.enter(manifest)
-    if state == "finished":
-        scores.tidy()
-        print(f"{output} has the scores of this run already, complete; nothing to do")
-        _tell(scores.summary, output)
-        return
-    before = scores.count_rows()
-    if state == "unfinished":
-        print(f"{output} has {before:,} scores of this run already; going on")
-    start = time.monotonic()
-    job = Job(chosen, scores, block_rows)
-    _run(pipeline, job, _spans(inputs, job), batch_size)
-    summary = scores.finish(inputs)
+    run = describe_run(saved_model, chosen.name, inputs, block_rows)
+    with scores.opened(run) as state:
+        if state == "finished":
+            scores.tidy()
+            print(
+                f"{output} has the scores of this run already, complete; nothing to do"
+            )
+            _tell(scores.summary, output)
+            return
+        before = scores.count_rows()
+        if state == "unfinished":
+            found = _count(before, "score")
+            print(f"{output} has {found} of this run already; going on")
+        start = time.monotonic()
+        job = Job(chosen, scores, block_rows)
+        _run(pipeline, job, _spans(inputs, job), batch_size)
+        summary = scores.finish(inputs)
     seconds = time.monotonic() - start
     _tell(summary, output)
     speed = (summary["rows"] - before) / seconds
@@ -181,7 +187,7 @@ def _find(patterns: Sequence[str]) -> list[str]:
     """The files, each once and in an order that does not depend on the patterns'."""
     found: set[str] = set()
     for pattern in patterns:
-        files = _files.expand(pattern)
+        files = tables.expand(pattern)
         if not files:
             raise FileNotFoundError(
                 "An input is a file, or a pattern of files that exist; received "
@@ -194,7 +200,7 @@ def _find(patterns: Sequence[str]) -> list[str]:
 def _spans(inputs: Sequence[str], job: Job) -> Iterator[Span]:
     """What is left to do, in parts for workers."""
     for file, path in enumerate(inputs):
-        starts, count = _files.blocks(path, job.block_rows)
+        starts, count = tables.blocks(path, job.block_rows)
         for start, stop in zip(starts, [*starts[1:], count], strict=True):
             numbers = range(start, start if stop is None else stop)
             if stop is None or not all(job.scores.has(file, n) for n in numbers):
@@ -207,7 +213,8 @@ def _run(
     """Runs the pipeline to its end.
 
     Raises:
-        ValueError: If a file turns out not to fit, or the output cannot be written.
+        ValueError: If a file turns out not to fit, the output cannot be written, or
+            the runner fails.
     """
     try:
         with pipeline:
@@ -219,21 +226,40 @@ def _run(
                 | "Score" >> RunInference(SignatureHandler(job.signature, batch_size))
                 | "Write" >> beam.MapTuple(job.write)
             )
-    except (ValueError, OSError) as error:
-        # Beam goes on with the step of the pipeline.
-        reason = str(error).partition(" [while running")[0].rstrip(".")
-        raise ValueError(f"{reason}. What was scored so far is kept.") from error
-    except RuntimeError as error:
+    except Exception as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Within a step.
             raise KeyboardInterrupt from None
-        raise
+        if not isinstance(pipeline.runner, FnApiRunner):
+            reason = _said(type(pipeline.runner).__name__, error)
+        elif isinstance(error, (ValueError, OSError)):
+            reason = _without_step(str(error)) + "."
+        else:
+            raise
+        kept = "" if job.scores.is_empty else " What was scored so far is kept."
+        raise ValueError(reason + kept) from error
+
+
+def _said(runner: str, error: Exception) -> str:
+    """What a runner outside this process said, in a sentence, and what to do."""
+    said = str(error) or type(error).__name__
+    # Of the stacks of several programs the line that names the reason.
+    said = next((line for line in said.splitlines() if _STEP in line), said)
+    reason = textwrap.shorten(_without_step(said), 1000, placeholder=" ...")
+    return (
+        f"{runner} did not run the pipeline: {reason}. Mend that, or leave out "
+        "--runner, so that rows are scored in this process."
+    )
+
+
+def _without_step(text: str) -> str:
+    return text.partition(_STEP)[0].rstrip(". \n")
 
 
 def _pipeline(arguments: Sequence[str]) -> beam.Pipeline:
     """An empty pipeline with the runner and its options; by default in this process.
 
     Raises:
-        ValueError: If Beam does not understand the arguments.
+        ValueError: If Beam or the runner refuses the arguments.
     """
     options = PipelineOptions(list(arguments))
     said = io.StringIO()
@@ -246,7 +272,10 @@ def _pipeline(arguments: Sequence[str]) -> beam.Pipeline:
         reason = said.getvalue().strip().rpartition("error: ")[2]
         raise ValueError(f"Apache Beam refuses its options: {reason}.") from None
     if runner.lower() not in _IN_PROCESS:
-        return beam.Pipeline(runner, options)  # It may know options of its own.
+        try:
+            return beam.Pipeline(runner, options)  # It may know options of its own.
+        except Exception as error:
+            raise ValueError(_said(runner, error)) from error
     for name in given.keys() - known.keys():
         raise ValueError(
             f"There is no option --{name}, neither here nor of Apache Beam. See --help."
@@ -256,7 +285,12 @@ def _pipeline(arguments: Sequence[str]) -> beam.Pipeline:
 
 
 def _tell(summary: Json, output: str) -> None:
-    rows, shards = summary["rows"], summary["shards"]
-    print(f"{rows:,} rows scored; {shards:,} shards in {output}")
-    if summary["bad_rows"]:
-        print(f"{summary['bad_rows']:,} rows without a score: {output}/dead_letter.csv")
+    rows, bad_rows = _count(summary["rows"], "row"), summary["bad_rows"]
+    print(f"{rows} scored; {_count(summary['shards'], 'shard')} in {output}")
+    if bad_rows:
+        without = f"{_count(bad_rows, 'row')} without a score"
+        print(f"{without}: {output}/{DEAD_LETTERS}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

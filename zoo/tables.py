@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from zoo import _columns, _files
+from zoo._files import blocks, expand, iterate, split_array
 from zoo._rows import iterate_rows
 from zoo.data import ContextSpec, DataSet, DataSpec, Split, split_rows
 
-__all__ = ["iterate_rows", "load"]
+__all__ = ["blocks", "expand", "iterate", "iterate_rows", "load", "split_array"]
 
 
 def load(
