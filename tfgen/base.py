@@ -129,7 +129,7 @@ class GenerativeModel(Serializable, keras.Model):
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
         self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
-        # Step by step in Python, a sample of an autoregressive model would take minutes.
+        # Eagerly, a sample of an autoregressive model would take minutes.
         self._draw_rows = tf.function(
             self.sample_rows, autograph=False, reduce_retracing=True
         )
