@@ -64,6 +64,7 @@ setup(
             # Another minor version of mypy or ruff finds other faults.
             "mypy>=2.4,<2.5",
             "pytest>=8.2",
+            "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
             "scipy>=1.11",
         ],
