@@ -2,7 +2,7 @@
 
 from tfgen import bijectors, distributions, flows, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
-from tfgen.builders import maf, nice, nsf, realnvp
+from tfgen.builders import iaf, maf, nice, nsf, realnvp
 from tfgen.models import DensityModel, Dequantized
 from tfgen.objectives import MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
@@ -21,6 +21,7 @@ __all__ = [
     "bijectors",
     "distributions",
     "flows",
+    "iaf",
     "maf",
     "metrics",
     "networks",

@@ -15,7 +15,14 @@ from typing_extensions import Unpack
 from tfgen.base import BijectorLayer, DistributionLayer
 from tfgen.bijectors import Additive, RationalQuadratic, Transformer
 from tfgen.distributions import Flow, Logistic, StandardNormal
-from tfgen.flows import ActNorm, Coupling, Flatten, MaskedAutoregressive, Permute
+from tfgen.flows import (
+    ActNorm,
+    Coupling,
+    Flatten,
+    InverseAutoregressive,
+    MaskedAutoregressive,
+    Permute,
+)
 
 
 class FlowOptions(TypedDict, total=False):
@@ -61,6 +68,24 @@ def maf(event_shape: Sequence[int], **options: Unpack[FlowOptions]) -> Flow:
         TensorShape([5])
     """
     return _flow(event_shape, MaskedAutoregressive, None, options)
+
+
+def iaf(event_shape: Sequence[int], **options: Unpack[FlowOptions]) -> Flow:
+    """Inverse autoregressive flow: 5 affine steps, the order reversed between them.
+
+    `maf` with the directions changed: samples, and their densities with them, in one
+    pass of the networks; the density of other data coordinate by coordinate.
+
+    Args:
+        event_shape: Shape of one example.
+        **options: See `FlowOptions`.
+
+    References:
+        Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, 2016. Improving
+        Variational Inference with Inverse Autoregressive Flow.
+        https://arxiv.org/abs/1606.04934
+    """
+    return _flow(event_shape, InverseAutoregressive, None, options)
 
 
 def realnvp(event_shape: Sequence[int], **options: Unpack[FlowOptions]) -> Flow:
@@ -169,7 +194,7 @@ def _order(features: int, index: int, step: object) -> list[int] | None:
     For couplings the halves change places before every odd step, so that two steps
     change every coordinate, and all coordinates are shuffled before every even one.
     """
-    if step is MaskedAutoregressive:
+    if step is not Coupling:
         return None
     if index % 2:
         return np.roll(np.arange(features), -(features // 2)).tolist()

@@ -49,7 +49,7 @@ class Case(NamedTuple):
 def conditioner_cases() -> dict[str, Case]:
     cases = {}
     sizes = [(1, 0), (1, 2), (2, 0), (3, 0), (3, 2), (5, 0)]
-    layers = [flows.MaskedAutoregressive, flows.Coupling]
+    layers = [flows.MaskedAutoregressive, flows.InverseAutoregressive, flows.Coupling]
     for layer, transformer, (features, context_features) in itertools.product(
         layers, TRANSFORMERS, sizes
     ):
@@ -255,14 +255,13 @@ def test_training_reaches_every_weight(name, randomize):
 # Who sees whom.
 
 
-@pytest.mark.parametrize("name", [n for n in CONDITIONERS if "Masked" in n])
-def test_autoregressive_noise_depends_on_no_later_coordinate(name, randomize):
+@pytest.mark.parametrize("direction", [forward_and_log_det, inverse_and_log_det])
+@pytest.mark.parametrize("name", [n for n in CONDITIONERS if "Autoregressive" in n])
+def test_autoregressive_layers_look_at_no_later_coordinate(name, direction, randomize):
     layer, context = make(name, "float64", randomize)
     x = draw_data(layer, "float64")
-    inverse = functools.partial(
-        inverse_and_log_det, layer.bijector(repeated(context, layer))
-    )
-    z, _, jacobian = (part.numpy() for part in values_and_jacobian(inverse, x, 1))
+    function = functools.partial(direction, layer.bijector(repeated(context, layer)))
+    _, _, jacobian = (part.numpy() for part in values_and_jacobian(function, x, 1))
     later = np.triu(np.ones(jacobian.shape[1:], bool), k=1)
     assert np.all(jacobian[:, later] == 0)
     # And on every other one, in some row: splines act inside their interval alone.
@@ -376,12 +375,18 @@ def test_bounded_is_close_to_the_identity_and_below_five():
     np.testing.assert_allclose(bounded(tf.constant([-1e9, 1e9])), [-5.0, 5.0])
 
 
+@pytest.mark.parametrize(
+    "layer", [flows.MaskedAutoregressive, flows.InverseAutoregressive]
+)
 @pytest.mark.parametrize("size", [1e3, 1e30])
-def test_log_scales_of_wild_networks_stay_below_five(size):
-    layer = flows.MaskedAutoregressive([3], [4])
+def test_log_scales_of_wild_networks_stay_below_five(layer, size):
+    layer = layer([3], [4])
     for weight in layer.trainable_weights:
         weight.assign(tf.fill(weight.shape, size))
-    _, log_det = inverse_and_log_det(layer.bijector(), tf.ones([2, 3]), 1)
+    at_once = inverse_and_log_det
+    if isinstance(layer, flows.InverseAutoregressive):
+        at_once = forward_and_log_det
+    _, log_det = at_once(layer.bijector(), tf.ones([2, 3]), 1)
     assert np.all(np.abs(log_det) <= 3 * 5.0)
 
 
@@ -475,14 +480,40 @@ def test_a_density_and_its_gradient_run_each_network_once(calls, layer, transfor
     assert len(calls) == 3
 
 
-def test_couplings_run_each_network_once_for_samples(calls):
-    steps = [flows.Coupling([3], [8]) for _ in range(3)]
+@pytest.mark.parametrize("layer", [flows.InverseAutoregressive, flows.Coupling])
+def test_samples_run_each_network_once(calls, layer):
+    steps = [layer([3], [8]) for _ in range(3)]
     flow = Flow(StandardNormal([3]), steps)
     flow.sample(tf.range(5))
     assert len(calls) == 3
     calls.clear()
     flow.sample_and_log_prob(tf.range(5))
     assert len(calls) == 3
+
+
+# One bijector, two directions.
+
+
+@pytest.mark.parametrize("transformer", TRANSFORMERS)
+def test_an_inverse_layer_is_the_other_with_directions_changed(transformer, randomize):
+    # Scales and shifts of one are those of the other's inverse; so are splines, whose
+    # inverses are taken by other formulas.
+    arguments = ([4], [8], TRANSFORMERS[transformer])
+    layer = flows.InverseAutoregressive(*arguments, dtype="float64")
+    other = flows.MaskedAutoregressive(*arguments, dtype="float64")
+    randomize(layer), randomize(other)
+    z = draw([4], "float64")
+    parameters = layer.bijector().parameters["network"](z)
+    np.testing.assert_array_equal(
+        parameters, other.bijector().parameters["network"](tf.identity(z))
+    )
+    expected = TRANSFORMERS[transformer](parameters)
+    x, log_det = forward_and_log_det(layer.bijector(), z, 1)
+    assert_close(x, expected.forward(z), "float64")
+    expected_log_det = tf.zeros_like(z) + expected.forward_log_det_jacobian(z, 0)
+    assert_close(log_det, tf.reduce_sum(expected_log_det, axis=-1), "float64")
+    noise, _ = inverse_and_log_det(other.bijector(), tf.identity(z), 1)
+    assert_close(noise, expected.inverse(tf.identity(z)), "float64")
 
 
 # Errors name the rule and what was received.
@@ -494,6 +525,10 @@ ERRORS = {
         lambda: flows.MaskedAutoregressive([2, 2], [4]),
         r"vectors.*\[2, 2\]",
     ),
+    "inverse autoregressive arrays": (
+        lambda: flows.InverseAutoregressive([2, 2], [4]),
+        r"InverseAutoregressive needs vectors.*\[2, 2\]",
+    ),
     "no hidden layer": (lambda: flows.MaskedAutoregressive([2], []), "hidden layer"),
     "scale of zero": (lambda: flows.Scale([1], 0.0), "other than 0"),
     "no shrinkage": (lambda: flows.Logit([1], 0.0), "alpha=0.0"),
@@ -504,7 +539,9 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("layer", [flows.MaskedAutoregressive, flows.Coupling])
+@pytest.mark.parametrize(
+    "layer", [flows.MaskedAutoregressive, flows.InverseAutoregressive, flows.Coupling]
+)
 def test_conditioners_refuse_the_wrong_context(layer):
     x, context = tf.zeros([4, 2]), tf.zeros([4, 3])
     with pytest.raises(ValueError, match="made for 0 context features"):

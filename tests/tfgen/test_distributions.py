@@ -25,7 +25,13 @@ from tfgen.distributions import (
     StandardNormal,
 )
 from tfgen.distributions.mixture import num_parameters
-from tfgen.flows import Logit, MaskedAutoregressive, Scale, Standardize
+from tfgen.flows import (
+    InverseAutoregressive,
+    Logit,
+    MaskedAutoregressive,
+    Scale,
+    Standardize,
+)
 from tfgen.networks import MADE, MLP, OneHot
 
 SIGNIFICANCE = 1e-5
@@ -85,6 +91,9 @@ DENSITIES = {
     "maf 2 label": Case(
         lambda: flow(tfgen.maf, context_features=4, context_network=OneHot(4)), 2
     ),
+    "iaf 1": Case(lambda: flow(tfgen.iaf, [1])),
+    "iaf 2": Case(lambda: flow(tfgen.iaf)),
+    "iaf 2 context": Case(lambda: flow(tfgen.iaf, context_features=3), CONTEXT),
     "realnvp 2": Case(lambda: flow(tfgen.realnvp)),
     "realnvp 2 context network": Case(
         lambda: flow(tfgen.realnvp, context_features=4, context_network=MLP(3, [4], 4)),
@@ -268,6 +277,7 @@ def test_a_context_matters_to_its_own_row_alone(name, randomize):
         "mixture 2 full network",
         "maf 1 context",
         "maf 2x1",
+        "iaf 2 context",
         "realnvp 2 mixture base",
         "nsf 1 autoregressive",
         "nsf 2",
@@ -297,7 +307,7 @@ def test_graphs_take_any_batch(name, randomize):
     np.testing.assert_allclose(log_prob, layer(x, context), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["gaussian 2", "maf 2", "realnvp 2", "nsf 2"])
+@pytest.mark.parametrize("name", ["gaussian 2", "maf 2", "iaf 2", "realnvp 2", "nsf 2"])
 def test_gradients_reach_the_weights_through_samples(name, randomize):
     layer = make(name, randomize)
     with tf.GradientTape() as tape:
@@ -457,9 +467,15 @@ def test_constructors_refuse(name):
 # Builders.
 
 
-def test_builders_have_as_many_steps_as_asked():
-    layers = tfgen.maf([3], num_steps=3, hidden_units=[4]).bijectors
-    steps = [x for x in layers if isinstance(x, MaskedAutoregressive)]
+@pytest.mark.parametrize(
+    ("builder", "layer"),
+    [(tfgen.maf, MaskedAutoregressive), (tfgen.iaf, InverseAutoregressive)],
+)
+def test_builders_have_as_many_steps_as_asked(builder, layer):
+    layers = builder([3], num_steps=3, hidden_units=[4]).bijectors
+    steps = [x for x in layers if isinstance(x, layer)]
+    orders = [x.order for x in layers if isinstance(x, tfgen.flows.Permute)]
+    assert orders == [(2, 1, 0)] * 2
     assert len(steps) == 3
     assert all(step.hidden_units == (4,) for step in steps)
 

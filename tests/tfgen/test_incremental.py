@@ -27,13 +27,14 @@ TRANSFORMERS = {
 
 
 class Case(NamedTuple):
-    """A masked autoregressive layer: its sizes, and the size of its context."""
+    """An autoregressive layer: its sizes, and the size of its context."""
 
     features: int
     hidden_units: tuple[int, ...]
     context_features: int = 0
     transformer: str = "affine"
     activation: str = "softplus"
+    layer: type[flows.AutoregressiveLayer] = flows.MaskedAutoregressive
 
 
 CASES = {
@@ -57,14 +58,31 @@ CASES = {
     "many features, spline": Case(43, (30, 64), 0, "spline", "tanh"),
     "rectifiers": Case(6, (13, 12), 0, "affine", "relu"),
 }
+INVERSE = {
+    f"inverse, {name}": CASES[name]._replace(layer=flows.InverseAutoregressive)
+    for name in (
+        "one feature",
+        "two features, additive",
+        "no multiple of the degrees",
+        "three features, spline",
+        "fewer units than features, context",
+        "many features",
+    )
+}
+CASES = {**CASES, **INVERSE}
 # One case of each kind, for what is slow.
-FEW = ["one feature, context", "three features, spline", "fewer units than features"]
+FEW = [
+    "one feature, context",
+    "three features, spline",
+    "fewer units than features",
+    "inverse, no multiple of the degrees",
+]
 
 
 class Example(NamedTuple):
     """A layer with random weights, a context where it takes one, and noise."""
 
-    layer: flows.MaskedAutoregressive
+    layer: flows.AutoregressiveLayer
     context: tf.Tensor | None
     z: tf.Tensor
 
@@ -73,7 +91,7 @@ class Example(NamedTuple):
 def example(randomize):
     def make(name, batch=BATCH):
         case = CASES[name]
-        layer = flows.MaskedAutoregressive(
+        layer = case.layer(
             [case.features],
             case.hidden_units,
             TRANSFORMERS[case.transformer],
@@ -94,16 +112,23 @@ def example(randomize):
 
 
 def steps(layer, context, z):
-    """Data and log-determinants, each hidden unit computed once."""
-    return layer.bijector(context).forward_and_log_det(z)
+    """Results and log-determinants, each hidden unit computed once."""
+    return slow_direction(layer.bijector(context))(z)
+
+
+def slow_direction(bijector):
+    """The one that takes a step for each coordinate."""
+    if isinstance(bijector, bijectors.InverseAutoregressive):
+        return bijector.inverse_and_log_det
+    return bijector.forward_and_log_det
 
 
 def passes(layer, context, z):
-    """Data and log-determinants by one pass of the network for each coordinate."""
+    """Results and log-determinants by a pass of the network for each coordinate."""
     bijector = layer.bijector(context)
     network = bijector.parameters["network"]
-    plain = bijectors.Autoregressive(lambda x: network(x), layer.transformer)
-    return plain.forward_and_log_det(z)
+    plain = type(bijector)(lambda x: network(x), layer.transformer)
+    return slow_direction(plain)(z)
 
 
 def assert_all_close(actual, expected, **tolerance):
@@ -156,7 +181,7 @@ def test_graphs_agree_with_eager_execution(name, jit_compile, example):
 
 
 def values_and_gradients(function, layer, context, z):
-    """Data and log-determinants, and a gradient for noise, context and each weight."""
+    """What a function gives, and a gradient for noise, context and each weight."""
     sources = [z, *([] if context is None else [context]), *layer.trainable_weights]
     with tf.GradientTape() as tape:
         tape.watch(sources[: -len(layer.trainable_weights)])

@@ -542,7 +542,9 @@ def far(rng, rows=200):
 
 
 @pytest.mark.parametrize("preprocessing", [[], [Standardize([2])]])
-@pytest.mark.parametrize("builder", [tfgen.maf, tfgen.realnvp, tfgen.nice, tfgen.nsf])
+@pytest.mark.parametrize(
+    "builder", [tfgen.maf, tfgen.iaf, tfgen.realnvp, tfgen.nice, tfgen.nsf]
+)
 def test_adapt_makes_noise_standard(builder, preprocessing):
     model = DensityModel(
         builder([2], num_steps=2, hidden_units=[4], preprocessing=preprocessing)

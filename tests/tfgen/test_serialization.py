@@ -33,6 +33,7 @@ ABSTRACT = {
     Transformer,
     tfgen.BijectorLayer,
     tfgen.DistributionLayer,
+    flows.AutoregressiveLayer,
     distributions.Elementwise,
     tfgen.GenerativeModel,
 }
@@ -79,6 +80,13 @@ PARTS = {
         "activation": "tanh",
     },
     flows.Flatten: {"event_shape": (2, 3)},
+    flows.InverseAutoregressive: {
+        "event_shape": (5,),
+        "hidden_units": (4,),
+        "transformer": Additive(),
+        "context_features": 2,
+        "activation": "tanh",
+    },
     flows.Logit: {"event_shape": (2,), "alpha": 0.05},
     flows.MaskedAutoregressive: {
         "event_shape": (5,),
@@ -136,6 +144,7 @@ def all_bijectors():
             flows.Standardize([4]),
             flows.MaskedAutoregressive([4], [6], activation="tanh"),
             flows.Permute([4], [2, 0, 3, 1]),
+            flows.InverseAutoregressive([4], [6], activation="tanh"),
             flows.Coupling([4], [6], RationalQuadratic(num_bins=4, bound=2.0)),
             flows.ActNorm([4]),
             flows.Coupling([4], [6], Additive()),

@@ -1,6 +1,6 @@
 """Bijectors: maths only, no weights."""
 
-from tfgen.bijectors.autoregressive import Autoregressive
+from tfgen.bijectors.autoregressive import Autoregressive, InverseAutoregressive
 from tfgen.bijectors.coupling import Coupling
 from tfgen.bijectors.one_pass import (
     OnePassBijector,
@@ -22,6 +22,7 @@ __all__ = [
     "Affine",
     "Autoregressive",
     "Coupling",
+    "InverseAutoregressive",
     "OnePassBijector",
     "RationalQuadratic",
     "RationalQuadraticSpline",

@@ -5,22 +5,15 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfgen import bijectors
 from tfgen.base import BijectorLayer, Context
-from tfgen.bijectors import Affine, Autoregressive, Transformer, compressed
+from tfgen.bijectors import Affine, Transformer, compressed
 from tfgen.networks import MADE, Incremental
 from tfgen.networks.incremental import State
 
 
-class MaskedAutoregressive(BijectorLayer):
-    """Masked autoregressive step: density in one network pass, samples in `D` steps.
-
-        x_i = f(z_i; MADE(x)_i),    MADE(x)_i sees x_1 .. x_{i-1} and the context
-
-    The steps of a sample compute each unit of the network once, so that together they
-    are about as much arithmetic as one pass.
-
-    With the affine transformer this is MAF's layer, with the spline that of an
-    autoregressive neural spline flow. It starts as the identity.
+class AutoregressiveLayer(BijectorLayer):
+    """What autoregressive layers share: a MADE, and what is done to a coordinate.
 
     Args:
         event_shape: `[features]`.
@@ -32,10 +25,6 @@ class MaskedAutoregressive(BijectorLayer):
 
     Raises:
         ValueError: If the events are not vectors.
-
-    References:
-        Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
-        Estimation. https://arxiv.org/abs/1705.07057
     """
 
     def __init__(
@@ -63,9 +52,75 @@ class MaskedAutoregressive(BijectorLayer):
             dtype=self.dtype_policy,
         )
 
+
+class MaskedAutoregressive(AutoregressiveLayer):
+    """Masked autoregressive step: density in one network pass, samples in `D` steps.
+
+        x_i = f(z_i; MADE(x)_i),    MADE(x)_i sees x_1 .. x_{i-1} and the context
+
+    The steps of a sample compute each unit of the network once, so that together they
+    are about as much arithmetic as one pass.
+
+    With the affine transformer this is MAF's layer, with the spline that of an
+    autoregressive neural spline flow. It starts as the identity.
+
+    Args:
+        event_shape: `[features]`.
+        hidden_units: Widths of the hidden layers of the network.
+        transformer: What is done to a coordinate; affine by default.
+        context_features: Size of the context vector, 0 for none.
+        activation: Name of a Keras activation.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If the events are not vectors.
+
+    References:
+        Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
+        Estimation. https://arxiv.org/abs/1705.07057
+    """
+
     def bijector(self, context: Context = None) -> tfb.Bijector:
         """The autoregressive bijector given `context`, `[batch, context_features]`."""
-        return Autoregressive(Conditioner(self._network, context), self.transformer)
+        return bijectors.Autoregressive(
+            Conditioner(self._network, context), self.transformer
+        )
+
+
+class InverseAutoregressive(AutoregressiveLayer):
+    """Inverse autoregressive step: samples in one network pass, density in `D` steps.
+
+        x_i = f(z_i; MADE(z)_i),    MADE(z)_i sees z_1 .. z_{i-1} and the context
+
+    The density of a draw comes with it in the same pass. That of other data takes the
+    steps, which compute each unit of the network once, so that together they are about
+    as much arithmetic as one pass.
+
+    With the affine transformer this is IAF's layer, but for the paper's gate, which
+    mixes `z_i` with the shift instead of scaling it freely. It starts as the identity.
+
+    Args:
+        event_shape: `[features]`.
+        hidden_units: Widths of the hidden layers of the network.
+        transformer: What is done to a coordinate; affine by default.
+        context_features: Size of the context vector, 0 for none.
+        activation: Name of a Keras activation.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If the events are not vectors.
+
+    References:
+        Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, 2016. Improving
+        Variational Inference with Inverse Autoregressive Flow.
+        https://arxiv.org/abs/1606.04934
+    """
+
+    def bijector(self, context: Context = None) -> tfb.Bijector:
+        """The bijector given `context`, `[batch, context_features]`."""
+        return bijectors.InverseAutoregressive(
+            Conditioner(self._network, context), self.transformer
+        )
 
 
 class Conditioner:
