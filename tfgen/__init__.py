@@ -4,7 +4,7 @@ from tfgen import bijectors, distributions, flows, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.builders import iaf, maf, nice, nsf, realnvp
 from tfgen.models import DensityModel, Dequantized
-from tfgen.objectives import MaximumLikelihood, Objective
+from tfgen.objectives import Distillation, MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
 from tfgen.signatures import Signature
 
@@ -12,6 +12,7 @@ __all__ = [
     "BijectorLayer",
     "DensityModel",
     "Dequantized",
+    "Distillation",
     "DistributionLayer",
     "GenerativeModel",
     "MaximumLikelihood",

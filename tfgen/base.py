@@ -179,6 +179,17 @@ class GenerativeModel(Serializable, keras.Model):
             Signature("sample", sample, {**seed, **given}),
         ]
 
+    def density_layer(self) -> DistributionLayer:
+        """The layer whose density the terms are made of.
+
+        Raises:
+            TypeError: If the model has no such layer.
+        """
+        raise TypeError(
+            "Only models of one density have a layer for it; received a "
+            f"{type(self).__name__}. DensityModel and Dequantized are such models."
+        )
+
     def sample(
         self, num_samples: int, *, seed: int = 0, context: ArrayLike | None = None
     ) -> tf.Tensor:

@@ -147,6 +147,13 @@ def describe(
         lines.append(
             f"  {'true':10} {'log p - model':14} {shown}   ({shown.rows} points)"
         )
+    if "teacher" in report:
+        for term, estimate in report["teacher"]["test"].items():
+            shown = Estimate(**estimate)
+            lines.append(
+                f"  {'teacher':10} {term:14} {shown}   "
+                f"({report['teacher']['model']}, {shown.rows} test rows)"
+            )
     for reference in references:
         if reference.dataset == spec.name:
             lines.append(

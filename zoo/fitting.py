@@ -49,11 +49,12 @@ def fit(
     seed: int,
     directory: ModelDir,
     steps_per_execution: int = 0,
+    stage: str = "",
 ) -> Fitted:
     """Trains the model and leaves it with its best weights.
 
-    The best weights are those with the highest first term on the validation split.
-    Writes `metrics.csv` and TensorBoard logs.
+    The best weights are those with the highest first term on the validation split,
+    whatever the objective. Writes `metrics.csv` and TensorBoard logs.
 
     Args:
         model: An adapted model.
@@ -63,6 +64,7 @@ def fit(
         directory: Where to write.
         steps_per_execution: Steps between two looks at the run; 0 chooses. An epoch
             is a multiple of them.
+        stage: What the lines of progress begin with.
 
     Raises:
         ArithmeticError: If a term, the loss or the gradients stop being finite.
@@ -91,9 +93,11 @@ def fit(
     )
     # Made within the first step, they would have it traced twice.
     optimizer.build(model.trainable_variables)
+    # For students too: minus its mean is the cross-entropy of the data, which sees what
+    # the student leaves out, where the divergence from the teacher sees draws alone.
     term = model.term_names[0]
     best = KeepBest(f"val_{term}", recipe.patience)
-    log = Log(directory, best, steps, recipe.epochs)
+    log = Log(directory, best, steps, recipe.epochs, stage)
     callbacks = [
         # Averaged weights are in place from validation to the end of the epoch.
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
@@ -257,10 +261,16 @@ class Log(keras.callbacks.Callback):
         best: Knows which epoch is the best so far.
         steps: Steps of an epoch.
         epochs: Epochs of the run, at most.
+        stage: What the lines begin with.
     """
 
     def __init__(
-        self, directory: ModelDir, best: KeepBest, steps: int, epochs: int
+        self,
+        directory: ModelDir,
+        best: KeepBest,
+        steps: int,
+        epochs: int,
+        stage: str = "",
     ) -> None:
         super().__init__()
         self.history: list[dict[str, float]] = []
@@ -268,6 +278,7 @@ class Log(keras.callbacks.Callback):
         self._best = best
         self._steps = steps
         self._epochs = epochs
+        self._stage = f"{stage} " if stage else ""
         self._out: TextIO = sys.stdout
         self._start = 0.0
         # Without a terminal, about twenty lines tell the story.
@@ -308,7 +319,7 @@ class Log(keras.callbacks.Callback):
 
     def _head(self, epoch: int) -> str:
         width = len(str(self._epochs))
-        return f"epoch {epoch + 1:{width}d}/{self._epochs}"
+        return f"{self._stage}epoch {epoch + 1:{width}d}/{self._epochs}"
 
 
 def _terms(logs: dict[str, float] | None) -> str:

@@ -1,5 +1,6 @@
 """The directory of one training run: what is in it, and who may write there."""
 
+import contextlib
 import json
 import os
 import platform
@@ -65,6 +66,8 @@ class ModelDir:
                     return "finished"
                 state = "unfinished"
             self._clear()
+            if overwrite:
+                self.teacher._remove()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.write("config.json", config)
@@ -79,6 +82,15 @@ class ModelDir:
         """Whether what is there was written by a run: many tools have a config.json."""
         path = self.path / "config.json"
         return path.is_file() and path.read_bytes().startswith(b'{\n  "model": ')
+
+    @property
+    def teacher(self) -> "ModelDir":
+        """The directory of the run of the teacher, where a run has one.
+
+        It is a run like others. Starting over leaves it, and so takes a finished
+        teacher as it is; starting anew removes it.
+        """
+        return ModelDir(self.path / "teacher")
 
     @property
     def is_finished(self) -> bool:
@@ -182,6 +194,17 @@ class ModelDir:
         ):
             for path in self.path.glob(pattern):
                 path.unlink()
+
+    def _remove(self) -> None:
+        """Removes a run and its directory, but for files that are not of the run."""
+        if not self._holds_a_run():
+            return
+        self._clear()
+        self.teacher._remove()
+        (self.path / "config.json").unlink()
+        for folder in ("logs/train", "logs/validation", "logs", ""):
+            with contextlib.suppress(OSError):  # It is not empty, or not there.
+                (self.path / folder).rmdir()
 
 
 class Replacing:

@@ -44,6 +44,9 @@ class Recipe:
         weight_averaging: Momentum of the exponential moving average of the weights that
             is validated and kept; 0 for the weights themselves.
         jit_compile: Whether steps are compiled by XLA.
+        teacher: Name of a model, or path of a recipe, that is trained first, on the
+            same data and as its own recipe says; then this model learns from it by
+            `tfgen.Distillation` instead of from data. None for learning from data.
         references: Numbers of the literature.
         tiny: Keyword arguments for `build` that make a model small enough for tests.
     """
@@ -60,6 +63,7 @@ class Recipe:
     weight_decay: float = 0.0
     weight_averaging: float = 0.0
     jit_compile: bool = True
+    teacher: str | None = None
     references: tuple[Reference, ...] = ()
     tiny: Mapping[str, object] = dataclasses.field(default_factory=dict)
 

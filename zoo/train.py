@@ -62,6 +62,12 @@ _FIELDS = {
         "weight_averaging", None, "Momentum of averaged weights; 0 for none."
     ),
     "jit_compile": flags.DEFINE_bool("jit_compile", None, "Compile steps with XLA."),
+    "teacher": flags.DEFINE_string(
+        "teacher",
+        None,
+        "Model, or path/to/recipe.py, to train first and to learn from instead of from "
+        "data. The other flags on training are not the teacher's, but for jit_compile.",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from tfgen import GenerativeModel
+from tfgen import Distillation, GenerativeModel
 from zoo import evaluation, pictures, registry, showing
 from zoo.data import DataSet, load
 from zoo.fitting import Fitted, fit
@@ -45,12 +45,53 @@ class Options:
     steps_per_execution: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a run is about to do: flags, recipe and data put together."""
+
+    options: Options
+    name: str
+    recipe: Recipe
+    arguments: Json
+    data: DataSet
+    directory: ModelDir
+    config: Json
+    teacher: "_Plan | None" = None
+
+    def build(self) -> GenerativeModel:
+        keras.utils.set_random_seed(self.options.seed)
+        return self.recipe.build(self.data.spec, **self.arguments)
+
+
 def train(options: Options) -> Json:
     """Trains as told, or prints the report of a run that is finished; returns it."""
+    plan = _plan(options)
+    finished = plan.directory.is_finished and not options.overwrite
+    report = _run(plan)
+    if finished:
+        return report
+    path = plan.directory.path
+    print(f"\nPictures: {path}/samples.png, {path}/training.png")
+    print("Next:")
+    for command, rest in (
+        ("evaluate", ""),
+        ("sample", " --num_samples=1000"),
+        ("score", " --input=new.csv --output=scores.csv"),
+    ):
+        if command != "score" or len(plan.data.spec.event_shape) == 1:
+            print(f"  python -m zoo.{command} --model_dir={path}{rest}")
+    print(f"  python -m export --model_dir={path} --export_dir=serving")
+    return report
+
+
+def _plan(options: Options, data: DataSet | None = None) -> _Plan:
+    """The plan of a run; `data` spares loading them."""
     recipe = find_recipe(options.model)
     recipe = dataclasses.replace(recipe, **options.fields)
     arguments = recipe.parse(options.settings)
-    data = load(options.dataset or recipe.dataset, seed=options.seed, **options.data)
+    dataset = options.dataset or recipe.dataset
+    if data is None:
+        data = load(dataset, seed=options.seed, **options.data)
     name = Path(options.model).stem
     if not recipe.conditional:
         if options.data.get("context"):
@@ -69,7 +110,7 @@ def train(options: Options) -> Json:
         "recipe": recipe_digest(options.model),
         "settings": arguments,
         "dataset": {
-            "name": options.dataset or recipe.dataset,
+            "name": dataset,
             **options.data,
             "fingerprint": data.fingerprint(),
             "spec": data.spec.to_json(),
@@ -78,20 +119,64 @@ def train(options: Options) -> Json:
         "seed": options.seed,
         "versions": versions(),
     }
-    keras.utils.set_random_seed(options.seed)
-    model = recipe.build(data.spec, **arguments)
-    state = directory.enter(config, overwrite=options.overwrite)
+    plan = _Plan(options, name, recipe, arguments, data, directory, config)
+    return _with_teacher(plan, recipe.teacher) if recipe.teacher else plan
+
+
+def _with_teacher(plan: _Plan, model: str) -> _Plan:
+    """The plan of a student, with that of its teacher, a name or path as for flags."""
+    # Flags that say how to train are the student's, but for what the machine can do.
+    fields = plan.options.fields
+    options = dataclasses.replace(
+        plan.options,
+        model=model,
+        dataset=plan.config["dataset"]["name"],
+        model_dir=str(plan.directory.teacher.path),
+        settings={},
+        fields={key: fields[key] for key in ("jit_compile",) if key in fields},
+    )
+    teacher = _plan(options, plan.data)
+    if teacher.recipe.conditional != plan.recipe.conditional:
+        raise ValueError(
+            "A teacher and its student are both p(x) or both p(x | context); received "
+            f"the teacher {teacher.name} for {plan.name}, of which one is conditional. "
+            "Give another --teacher."
+        )
+    shared = ("dataset", "seed", "versions")
+    config = {k: v for k, v in teacher.config.items() if k not in shared}
+    return dataclasses.replace(
+        plan, config={**plan.config, "teacher": config}, teacher=teacher
+    )
+
+
+def _run(plan: _Plan, stage: str = "") -> Json:
+    """Runs a plan, that of the teacher first; `stage` begins the lines of progress."""
+    name, data, options = plan.name, plan.data, plan.options
+    directory, context = plan.directory, data.train.context
+    model = plan.build()
+    if plan.teacher is not None:
+        # What cannot be taught is refused before there is a teacher.
+        untrained = Distillation(plan.teacher.build())
+        untrained.check(model, None if context is None else context[:1])
+    state = directory.enter(plan.config, overwrite=options.overwrite)
     if state == "finished":
         report = directory.report
         print(f"{directory.path} holds this very run, finished; its report:")
-        print(evaluation.describe(report, data.spec, recipe.references))
+        print(evaluation.describe(report, data.spec, plan.recipe.references))
         return report
     if state == "unfinished":
         print(
             f"An earlier run in {directory.path} stopped before its end: starting over."
         )
     model.noise_seed = options.seed
-    model.adapt(data.train.x, data.train.context, seed=options.seed)
+    model.adapt(data.train.x, context, seed=options.seed)
+    usual, taught = model.objective, None
+    if plan.teacher is not None:
+        print(f"Stage 1 of 2: {plan.teacher.name}, the teacher of {name}.")
+        taught = _run(plan.teacher, "teacher")
+        model.objective = Distillation(plan.teacher.directory.load_model())
+        stage = "student"
+        print(f"\nStage 2 of 2: {name}, the student of {plan.teacher.name}.")
     print(
         f"{name} on {data.spec.name}: {model.count_params():,} parameters, "
         f"{len(data.train):,} training rows of {data.spec.num_features} features, "
@@ -100,28 +185,20 @@ def train(options: Options) -> Json:
     fitted = fit(
         model,
         data,
-        recipe,
+        plan.recipe,
         seed=options.seed,
         directory=directory,
         steps_per_execution=options.steps_per_execution,
+        stage=stage,
     )
-    report = finish(model, data, fitted, directory, name)
+    model.objective = usual
+    report = finish(model, data, fitted, directory, name, taught)
     print()
-    print(evaluation.describe(report, data.spec, recipe.references))
+    print(evaluation.describe(report, data.spec, plan.recipe.references))
     print(
         f"  best epoch {fitted.best_epoch} of {fitted.epochs}, "
         f"{fitted.seconds:.0f} s of training"
     )
-    print(f"\nPictures: {directory.path}/samples.png, {directory.path}/training.png")
-    print("Next:")
-    for command, rest in (
-        ("evaluate", ""),
-        ("sample", " --num_samples=1000"),
-        ("score", " --input=new.csv --output=scores.csv"),
-    ):
-        if command != "score" or len(data.spec.event_shape) == 1:
-            print(f"  python -m zoo.{command} --model_dir={directory.path}{rest}")
-    print(f"  python -m export --model_dir={directory.path} --export_dir=serving")
     return report
 
 
@@ -160,8 +237,18 @@ def finish(
     fitted: Fitted,
     directory: ModelDir,
     name: str,
+    teacher: Json | None = None,
 ) -> Json:
-    """Writes the model, its numbers and pictures; the report last, as it says done."""
+    """Writes the model, its numbers and pictures; the report last, as it says done.
+
+    Args:
+        model: The trained model.
+        data: The data set.
+        fitted: How training went.
+        directory: Where to write.
+        name: The model's name.
+        teacher: The report of its teacher, if it had one.
+    """
     # A fresh copy, as what `fit` added (the optimiser's moments) is of no use any more.
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
@@ -178,6 +265,11 @@ def finish(
         "steps": fitted.steps,
         "seconds": round(fitted.seconds, 1),
     }
+    if teacher is not None:
+        # Percentiles are of the student's scores alone.
+        report["teacher"] = {
+            key: value for key, value in teacher.items() if key != "train_quantiles"
+        }
     number = _PICTURE_IMAGES if data.spec.is_image else _PICTURE_SAMPLES
     context = showing.picture_contexts(data, number)
     samples = showing.draw(model, number, context=context)

@@ -25,7 +25,7 @@ from tfgen import (
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
 from tfgen.networks.dense import Dense
-from tfgen.objectives import MaximumLikelihood, Objective
+from tfgen.objectives import Distillation, MaximumLikelihood, Objective
 
 ABSTRACT = {
     Serializable,
@@ -121,6 +121,7 @@ PARTS = {
         "network": networks.MLP(3, [], DIAGONAL_SIZE + 3),
     },
     distributions.StandardNormal: {"event_shape": (2, 2)},
+    Distillation: {"teacher": DensityModel(normal(2))},
     MaximumLikelihood: {},
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {

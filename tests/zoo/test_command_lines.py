@@ -201,6 +201,7 @@ def test_every_flag_reaches_its_place(monkeypatch):
         "weight_decay": 0.25,
         "weight_averaging": 0.75,
         "jit_compile": False,
+        "teacher": "maf",
     }
     assert set(fields) == set(training_fields(Recipe(lambda spec: None, "digits")))
     data = {

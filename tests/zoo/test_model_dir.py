@@ -85,6 +85,27 @@ def test_overwriting_removes_what_runs_write_and_nothing_else(directory):
     assert directory.config["seed"] == 1
 
 
+def test_overwriting_removes_the_run_of_a_teacher_too(directory):
+    teacher = directory.teacher
+    teacher.enter(CONFIG, overwrite=False)
+    _fill(teacher.path, (*WRITTEN_BY_RUNS, *OWN))
+    teacher.teacher.enter(CONFIG, overwrite=False)
+    before = _files(teacher.path)
+    assert directory.enter(CONFIG, overwrite=False) == "unfinished"
+    assert _files(teacher.path) == before
+    directory.enter(CONFIG, overwrite=True)
+    assert _files(teacher.path) == set(OWN)
+    # What is no run is left alone.
+    directory.enter(CONFIG, overwrite=True)
+    assert _files(teacher.path) == set(OWN)
+
+
+def test_overwriting_leaves_no_empty_folder_of_a_teacher(directory):
+    directory.teacher.enter(CONFIG, overwrite=False)
+    directory.enter(CONFIG, overwrite=True)
+    assert not directory.teacher.path.exists()
+
+
 def test_overwriting_helps_against_a_damaged_configuration(directory):
     (directory.path / "config.json").write_text('{\n  "model": ')
     with pytest.raises(ValueError, match="is not valid JSON .* --overwrite"):

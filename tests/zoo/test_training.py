@@ -424,6 +424,187 @@ def test_a_context_that_does_not_fit_is_refused(options, folder, name):
     assert not (folder / "refused").exists()
 
 
+# Two stages: a student after its teacher.
+
+
+TEACHER = """
+import dataclasses
+
+from zoo.models import maf
+
+
+def build(spec):
+    return maf.build(spec, num_steps=1, hidden_units=(8,))
+
+
+RECIPE = dataclasses.replace(maf.RECIPE, build=build, epochs=2, batch_size=24)
+"""
+
+
+@pytest.fixture(scope="module")
+def distilled(options, folder):
+    """A function that gives `Options` for a student of a small teacher."""
+    teacher = folder / "small_teacher.py"
+    teacher.write_text(TEACHER)
+
+    def distilled(name, **replaced):
+        settings = {"num_steps": "1", "hidden_units": "8"}
+        fields = {"teacher": str(teacher)}
+        return options(
+            name,
+            **{
+                "model": "iaf_distilled",
+                "settings": settings,
+                "fields": fields,
+                **replaced,
+            },
+        )
+
+    return distilled
+
+
+@pytest.fixture(scope="module")
+def student(distilled):
+    """The path of a finished run of a student; tests that change it take a copy."""
+    train(distilled("student"))
+    return open_run(distilled("student").model_dir).directory.path
+
+
+@pytest.fixture
+def student_copy(student, tmp_path):
+    return shutil.copytree(student, tmp_path / "student")
+
+
+def _times(path):
+    return {p: p.stat().st_mtime_ns for p in path.rglob("*")}
+
+
+def test_a_student_and_its_teacher_are_two_runs(student):
+    assert {p.name for p in student.iterdir()} == {*FILES, "logs", "teacher"}
+    assert {p.name for p in (student / "teacher").iterdir()} == {*FILES, "logs"}
+    run = _assert_consistent(student)
+    teacher = _assert_consistent(student / "teacher")
+    np.testing.assert_array_equal(run.load_data().train.x, teacher.load_data().train.x)
+    # The flags on training are the student's: the teacher's recipe has its own.
+    assert (run.report["epochs"], teacher.report["epochs"]) == (3, 2)
+    assert (run.report["steps"], teacher.report["steps"]) == (9, 4)
+    # But for what the machine can do.
+    assert teacher.config["training"]["jit_compile"] is False
+    shown = {k: v for k, v in teacher.report.items() if k != "train_quantiles"}
+    assert run.report["teacher"] == shown
+    for key in ("model", "recipe", "settings", "training"):
+        assert run.config["teacher"][key] == teacher.config[key]
+
+
+def test_a_student_learns_from_its_teacher_and_is_saved_alone(student):
+    run, teacher = open_run(str(student)), open_run(str(student / "teacher"))
+    assert type(run.model.objective) is tfgen.MaximumLikelihood
+    recipe = training.find_recipe("iaf_distilled")
+    untrained = recipe.build(run.spec, num_steps=1, hidden_units=(8,))
+    assert run.model.count_params() == untrained.count_params()
+    # The losses were divergences from this teacher, as they were and are.
+    losses = [row["loss"] for row in _metrics(student)]
+    untrained.adapt(run.load_data().train.x)
+    inputs = {"x": tf.constant(run.load_data().test.x[:1])}
+    seeds = random.row_seeds(0, tf.range(2000))
+    objective = tfgen.Distillation(teacher.model)
+    for model in (untrained, run.model):
+        divergences, _ = objective(model, inputs, seeds, tf.constant(0))
+        assert np.mean(losses) == pytest.approx(np.mean(divergences), abs=0.3)
+    assert np.mean(losses) < -0.5 * run.report["test"]["log_prob"]["mean"]
+
+
+def test_a_student_tells_its_story_in_stages(distilled, student_copy, capsys):
+    (student_copy / "report.json").unlink()
+    (student_copy / "teacher" / "report.json").unlink()
+    before = _read_metrics(student_copy)
+    train(distilled("", model_dir=str(student_copy)))
+    # Both start over, and repeat themselves.
+    assert _read_metrics(student_copy) == before
+    told = capsys.readouterr().out
+    stages = told.split(
+        "\nStage 2 of 2: iaf_distilled, the student of small_teacher.\n"
+    )
+    first, second = (stage.splitlines() for stage in stages)
+    start = first.index("Stage 1 of 2: small_teacher, the teacher of iaf_distilled.")
+    assert first[start + 2].startswith("small_teacher on table: ")
+    assert first[start + 3].startswith("teacher epoch 1/2")
+    assert not any("zoo.evaluate" in line for line in first)
+    assert second[0].startswith("iaf_distilled on table: ")
+    assert second[1].startswith("student epoch 1/3")
+    assert "loss" in second[1]
+    assert told.count("zoo.evaluate") == 1
+    mean = _read(student_copy)["teacher"]["test"]["log_prob"]["mean"]
+    (line,) = [line for line in second if line.startswith("  teacher")]
+    assert f"{mean:.3f}" in line
+    assert line.endswith("(small_teacher, 6 test rows)")
+
+
+def _read_metrics(path):
+    return [_metrics(path), _metrics(path / "teacher")]
+
+
+def test_a_finished_student_prints_its_report(distilled, student, capsys):
+    before = _times(student)
+    assert train(distilled("student")) == _read(student, timed=True)
+    told = capsys.readouterr().out
+    assert "holds this very run, finished" in told
+    assert "Stage" not in told
+    assert "(small_teacher, 6 test rows)" in told
+    assert _times(student) == before
+
+
+def test_an_unfinished_student_takes_its_finished_teacher(
+    distilled, student, student_copy, capsys
+):
+    (student_copy / "report.json").unlink()
+    before = _times(student_copy / "teacher")
+    train(distilled("", model_dir=str(student_copy)))
+    told = capsys.readouterr().out
+    assert f"{student_copy / 'teacher'} holds this very run, finished" in told
+    assert _times(student_copy / "teacher") == before
+    assert _read(student_copy)["test"] == _read(student)["test"]
+    assert _read_metrics(student_copy) == _read_metrics(student)
+
+
+def test_another_teacher_is_another_run(distilled, student, student_copy):
+    other = distilled("student", fields={"teacher": "maf"})
+    with pytest.raises(ValueError, match=r"teacher.model: was small_teacher, is maf"):
+        train(other)
+    # A teacher that trains otherwise is another one too.
+    config = json.loads((student_copy / "config.json").read_text())
+    config["teacher"]["training"]["epochs"] = 7
+    ModelDir(student_copy).write("config.json", config)
+    with pytest.raises(ValueError, match="teacher.training.epochs: was 7, is 2"):
+        train(distilled("", model_dir=str(student_copy)))
+
+
+def test_starting_anew_leaves_no_teacher_behind(options, student_copy):
+    train(options("", model_dir=str(student_copy), overwrite=True))
+    assert {p.name for p in student_copy.iterdir()} == {*FILES, "logs"}
+
+
+UNTEACHABLE = {
+    "mixture": ({"model": "gmm"}, TypeError, "received Flow, which chooses among"),
+    "conditional": (
+        {"fields": {"teacher": "maf_conditional"}},
+        ValueError,
+        "both p.x. or .* the teacher maf_conditional for iaf_distilled, of which one",
+    ),
+    "unknown": ({"fields": {"teacher": "mfa"}}, ValueError, "did you mean 'maf'"),
+}
+
+
+@pytest.mark.parametrize("name", UNTEACHABLE)
+def test_what_cannot_be_taught_is_refused_before_anything(distilled, folder, name):
+    replaced, error, message = UNTEACHABLE[name]
+    if name == "mixture":
+        replaced = {**replaced, "settings": SETTINGS}
+    with pytest.raises(error, match=message):
+        train(distilled("unteachable", **replaced))
+    assert not (folder / "unteachable").exists()
+
+
 # The parts of the loop.
 
 

@@ -67,6 +67,10 @@ class DensityModel(GenerativeModel):
         latent = latent_signatures(self, self.distribution, inputs)
         return [*super().signatures(inputs), *latent]
 
+    def density_layer(self) -> DistributionLayer:
+        """The layer of `p(x)`."""
+        return self.distribution
+
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the distribution."""
         del seeds

@@ -102,6 +102,10 @@ class Dequantized(GenerativeModel):
         latent = latent_signatures(self, self.density, inputs)
         return [*super().signatures(inputs), *latent]
 
+    def density_layer(self) -> DistributionLayer:
+        """The layer of the density of `x + step u`."""
+        return self.density
+
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the density, from dequantised data."""
         x = self._dequantize(inputs["x"], seeds)

