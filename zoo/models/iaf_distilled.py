@@ -1,4 +1,4 @@
-"""Inverse autoregressive flow taught by `maf`: fast samples of a well-fitted density.
+"""Inverse autoregressive flow taught by `maf`: samples in one network pass.
 
     python -m zoo.train --model=iaf_distilled
 
@@ -13,7 +13,11 @@ Expected on eight_gaussians, whose density is known: on average 0.258 nats below
 minutes of training of the teacher and 5 of the student on two CPU cores that had other
 work too. It has all eight modes, with bridges between some: the divergence from the
 teacher punishes draws where the teacher has none, and leaving out little. Drawing 1,000
-rows takes 12 ms, the teacher 32 ms, as TensorFlow graphs.
+rows takes 12 ms, the teacher 32 ms, as TensorFlow graphs (the fastest of 30).
+
+It falls short on protein, of 10 columns with heavy tails: after 20 epochs the student
+is 5.2 nats from its teacher and gives real rows next to no density, a test bound below
+-1e7. Nor is it faster there: 27 ms and 28 ms, as the teacher computes each unit once.
 """
 
 from zoo.models.iaf import build
