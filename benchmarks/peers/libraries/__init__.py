@@ -1,0 +1,1 @@
+"""One module a library, run in a process of its own: `prepare(case, mode)`."""

@@ -1,0 +1,106 @@
+"""This project: training through `fit` as `zoo.train` sets it up."""
+
+import queue
+import threading
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfgen
+from benchmarks.peers.cases import Case, Task
+from benchmarks.peers.libraries.tensorflow import calling_task
+from zoo import fitting
+from zoo.data import Split
+
+PACKAGES = ("tensorflow", "keras", "tensorflow-probability")
+_STEPS = 100
+_EPOCHS = 10_000
+
+
+def prepare(case: Case, mode: str) -> Task:
+    """`tfgen.maf` or `tfgen.realnvp`."""
+    make = {"maf": tfgen.maf, "realnvp": tfgen.realnvp}[case.model]
+    flow = make(
+        [case.features],
+        num_steps=case.num_steps,
+        hidden_units=[case.hidden, case.hidden],
+    )
+    model = tfgen.DensityModel(flow)
+    xla = mode == "xla"
+    if case.work == "train":
+        return fit_task(case, model, xla=xla)
+    parameters = trained(model)
+    if case.work == "density":
+        x = tf.random.normal([case.rows, case.features])
+        return calling_task(parameters, model.log_prob, x, xla=xla)
+    seed = tf.constant(0)
+    return calling_task(
+        parameters, lambda seed: model.sample(case.rows, seed=seed), seed, xla=xla
+    )
+
+
+def fit_task(case: Case, model: tfgen.GenerativeModel, *, xla: bool) -> Task:
+    """Epochs of one `fit`, with the optimiser, pipeline and check of `zoo.train`."""
+    rng = np.random.default_rng(0)
+    x = rng.random([_STEPS * case.rows, case.features], dtype=np.float32)
+    steps, between_looks = fitting.plan_steps(_STEPS)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, steps * _EPOCHS)
+    model.compile(
+        keras.optimizers.Adam(rate, global_clipnorm=1.0),
+        jit_compile=xla,
+        steps_per_execution=between_looks,
+    )
+    turns = Turns()
+
+    def fit() -> None:
+        try:
+            model.fit(
+                fitting.training_batches(Split(x), case.rows, steps, _EPOCHS, seed=0),
+                epochs=_EPOCHS,
+                steps_per_epoch=steps,
+                callbacks=[fitting.StopOnFailure(), turns],
+                shuffle=False,
+                verbose=0,
+            )
+        except BaseException as outcome:
+            turns.ended.put(outcome)
+
+    threading.Thread(target=fit, daemon=True).start()
+    turns.take()
+    return Task(trained(model), turns.take, units=steps, close=turns.close)
+
+
+class Turns(keras.callbacks.Callback):
+    """Lets `fit` run an epoch when told, so that others can have theirs between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: queue.Queue[BaseException | None] = queue.Queue()
+        self._told: queue.Queue[str] = queue.Queue()
+
+    def take(self) -> None:
+        """Has an epoch run, and waits for its end."""
+        self._told.put("go")
+        outcome = self.ended.get()
+        if outcome is not None:
+            raise outcome
+
+    def close(self) -> None:
+        """Ends the training."""
+        self._told.put("stop")
+        self.ended.get()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Waits."""
+        if self._told.get() == "stop":
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Says so."""
+        self.ended.put(None)
+
+
+def trained(model: tfgen.GenerativeModel) -> int:
+    """How many numbers are trained."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

@@ -1,0 +1,136 @@
+"""The peers' environment, and one process a library that waits to be asked."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from benchmarks.peers.cases import THREADS, Case
+
+_CHECKOUT = Path(__file__).parents[2]
+_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+# These run where the project does; TFP and tf_keras are among its dependencies.
+_AT_HOME = ("tensorflow", "tfgen", "tfp")
+
+
+class WorkerError(RuntimeError):
+    """A library failed at what it was asked for."""
+
+
+def make_environment(directory: Path) -> Path:
+    """Installs the peers, unless that is done already; returns their Python."""
+    python = directory / "bin" / "python"
+    done = directory / "requirements.sha256"
+    digest = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
+    if not done.exists() or done.read_text() != digest:
+        print(f"Installing the peers into {directory}")
+        if not python.exists():
+            venv.create(directory, with_pip=True)
+        install = ["-m", "pip", "install", "--quiet", "-r", str(_REQUIREMENTS)]
+        subprocess.run([str(python), *install], check=True)
+        done.write_text(digest)
+    return python
+
+
+def limit_cores() -> None:
+    """Keeps this process, and those it starts, on as many cores as threads."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))[:THREADS]
+        os.sched_setaffinity(0, cores)
+
+
+class Worker:
+    """The process of one library.
+
+    Args:
+        library: A module of `benchmarks.peers.libraries`.
+        python: The interpreter that has it.
+    """
+
+    def __init__(self, library: str, python: str) -> None:
+        self._library = library
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.peers.serve", library],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=_CHECKOUT,
+            env={
+                **os.environ,
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "OMP_NUM_THREADS": str(THREADS),
+            },
+        )
+
+    def ask(self, command: str, **arguments: object) -> dict:
+        """The answer to a request, when it is there.
+
+        Raises:
+            WorkerError: If the library failed.
+        """
+        request = json.dumps({"command": command, **arguments})
+        try:
+            self._process.stdin.write(request + "\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline() or "{}")
+        except BrokenPipeError:
+            answer = {}
+        if self._process.poll() is not None:
+            raise WorkerError(
+                f"The process of {self._library} ended. To see why: "
+                f"python -m benchmarks.peers.serve {self._library}"
+            )
+        if "error" in answer:
+            raise WorkerError(f"{self._library} failed:\n{answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.stdin.close()
+        self._process.wait()
+
+
+class Pool:
+    """Workers, started when they are first needed.
+
+    Args:
+        python: The interpreter of the peers.
+    """
+
+    def __init__(self, python: Path) -> None:
+        self._python = python
+        self._workers: dict[str, Worker] = {}
+        self.versions: dict[str, str] = {}
+
+    def ask(self, library: str, command: str, **arguments: object) -> dict:
+        """The answer of the library's worker."""
+        if library not in self._workers:
+            python = sys.executable if library in _AT_HOME else str(self._python)
+            self._workers[library] = Worker(library, python)
+            self.versions.update(self._workers[library].ask("versions"))
+        return self._workers[library].ask(command, **arguments)
+
+    def prepare(self, library: str, mode: str, case: Case) -> int:
+        """Makes a case ready; the number of trainable parameters."""
+        fields = dataclasses.asdict(case)
+        return self.ask(library, "prepare", mode=mode, case=fields)["parameters"]
+
+    def time(self, library: str, mode: str, times: int = 1) -> tuple[float, float]:
+        """Seconds a step or call, and seconds a run of several of them."""
+        answer = self.ask(library, "run", mode=mode, times=times)
+        return answer["seconds"], answer["seconds"] * answer["units"]
+
+    def release(self) -> None:
+        """Lets all workers forget what they made ready."""
+        for worker in self._workers.values():
+            worker.ask("release")
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for worker in self._workers.values():
+            worker.close()
