@@ -55,7 +55,6 @@ def main() -> None:
 def run(names: list[str], environment: Path, *, quick: bool) -> None:
     """Measures the tables and curves of these names."""
     stored = {} if quick else report.load(_RESULTS)
-    # Read before anything of ours runs.
     circumstances = about_this_run()
     pool = Pool(make_environment(environment.absolute()))
     limit_cores()
@@ -120,7 +119,7 @@ def curve(pool: Pool, name: str, stored: dict, *, quick: bool) -> list:
 
 
 def about_this_run() -> dict:
-    """Date, commit, machine and load."""
+    """Date, commit and machine."""
     commit = subprocess.run(
         ["git", "-C", str(_HERE), "describe", "--always", "--dirty"],
         capture_output=True,
@@ -131,7 +130,6 @@ def about_this_run() -> dict:
         "date": datetime.date.today().isoformat(),
         "commit": commit or "unknown",
         "machine": f"{cpu()}, {THREADS} threads, Python {platform.python_version()}",
-        "load": os.getloadavg()[0],
     }
 
 

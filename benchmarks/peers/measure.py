@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks.peers.cases import Case, Contestant
-from benchmarks.peers.workers import Pool
+from benchmarks.peers.workers import Pool, Turn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,14 +30,24 @@ class Result:
     Attributes:
         parameters: Trainable numbers of its model.
         seconds: A step or call, one number a turn.
+        cpu_seconds: The same, summed over threads.
+        elsewhere: Share of the machine that other processes had during each turn.
     """
 
     parameters: int
-    seconds: list[float]
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    cpu_seconds: list[float] = dataclasses.field(default_factory=list)
+    elsewhere: list[float] = dataclasses.field(default_factory=list)
+
+    def add(self, turn: Turn) -> None:
+        """Notes a turn."""
+        self.seconds.append(turn.seconds)
+        self.cpu_seconds.append(turn.cpu_seconds)
+        self.elsewhere.append(turn.elsewhere)
 
     @property
     def median(self) -> float:
-        """Of the turns."""
+        """Of the turns, by the clock."""
         return statistics.median(self.seconds)
 
 
@@ -50,19 +60,19 @@ def measure(
     for contestant in contestants:
         library, mode = contestant.library, contestant.mode
         parameters = pool.prepare(library, mode, case)
-        seconds, first = pool.time(library, mode)
-        slow = first >= effort.slow
-        # A first run is slower than others, but not where it takes this long.
-        results[contestant.name] = Result(parameters, [seconds] if slow else [])
+        first = pool.time(library, mode)
+        slow = first.whole >= effort.slow
+        results[contestant.name] = Result(parameters)
+        if slow:  # A first run is slower than others, but not where it takes this long.
+            results[contestant.name].add(first)
         turns[contestant.name] = 1 if slow else effort.rounds
-        runs[contestant.name] = max(1, round(effort.turn / first))
+        runs[contestant.name] = max(1, round(effort.turn / first.whole))
     for turn in range(effort.rounds):
         for contestant in contestants:
             name = contestant.name
             if turn < turns[name]:
-                seconds, _ = pool.time(
-                    contestant.library, contestant.mode, times=runs[name]
+                results[name].add(
+                    pool.time(contestant.library, contestant.mode, times=runs[name])
                 )
-                results[name].seconds.append(seconds)
     pool.release()
     return results

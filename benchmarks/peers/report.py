@@ -1,6 +1,7 @@
 """From results to the tables and the plot of benchmarks/README.md."""
 
 import json
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -196,7 +197,15 @@ def _comparison(table: Table, work: str, results: Mapping[str, Result]) -> str:
 
 def _circumstances(stored: dict) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in sorted(stored["versions"].items()))
+    points = stored["results"]
+    points = points.values() if isinstance(points, dict) else points
+    elsewhere = statistics.mean(
+        share
+        for point in points
+        for result in decode(point).values()
+        for share in result.elsewhere
+    )
     return (
-        f"{stored['date']}, commit {stored['commit']}; {stored['machine']}; load "
-        f"before the run {stored['load']:.1f}. {versions}."
+        f"{stored['date']}, commit {stored['commit']}; {stored['machine']}; other "
+        f"processes had {elsewhere:.0%} of the machine. {versions}."
     )

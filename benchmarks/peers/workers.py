@@ -17,6 +17,23 @@ _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _AT_HOME = ("tensorflow", "tfgen", "tfp")
 
 
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """How long a contestant took.
+
+    Attributes:
+        seconds: A step or call, by the clock.
+        cpu_seconds: The same, summed over threads.
+        whole: All steps or calls of the turn, by the clock.
+        elsewhere: Share of the machine that other processes had meanwhile.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    whole: float
+    elsewhere: float
+
+
 class WorkerError(RuntimeError):
     """A library failed at what it was asked for."""
 
@@ -34,6 +51,17 @@ def make_environment(directory: Path) -> Path:
         subprocess.run([str(python), *install], check=True)
         done.write_text(digest)
     return python
+
+
+def busy_seconds() -> float:
+    """What all cores have been busy since the start of the machine; 0 if unknown."""
+    counters = Path("/proc/stat")
+    if not counters.exists():
+        return 0.0
+    fields = counters.read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupts = map(int, fields[:7])
+    ticks = user + nice + system + sum(interrupts)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def limit_cores() -> None:
@@ -64,6 +92,9 @@ class Worker:
                 **os.environ,
                 "CUDA_VISIBLE_DEVICES": "-1",
                 "OMP_NUM_THREADS": str(THREADS),
+                # Threads of PyTorch that wait by spinning are slower by far where the
+                # machine has anything else to do.
+                "OMP_WAIT_POLICY": "PASSIVE",
             },
         )
 
@@ -120,10 +151,17 @@ class Pool:
         fields = dataclasses.asdict(case)
         return self.ask(library, "prepare", mode=mode, case=fields)["parameters"]
 
-    def time(self, library: str, mode: str, times: int = 1) -> tuple[float, float]:
-        """Seconds a step or call, and seconds a run of several of them."""
-        answer = self.ask(library, "run", mode=mode, times=times)
-        return answer["seconds"], answer["seconds"] * answer["units"]
+    def time(self, library: str, mode: str, times: int = 1) -> Turn:
+        """Does what was made ready."""
+        busy = busy_seconds()
+        turn = self.ask(library, "run", mode=mode, times=times)
+        elsewhere = busy_seconds() - busy - turn["cpu_seconds"]
+        return Turn(
+            seconds=turn["seconds"] / turn["units"],
+            cpu_seconds=turn["cpu_seconds"] / turn["units"],
+            whole=turn["seconds"],
+            elsewhere=max(0.0, elsewhere / (turn["seconds"] * os.cpu_count())),
+        )
 
     def release(self) -> None:
         """Lets all workers forget what they made ready."""
