@@ -55,7 +55,7 @@ def check(saved_model: str, examples: dict[str, np.ndarray]) -> dict[str, object
     """Compares the answers of a SavedModel with those in `examples`.
 
     Answers agree within rtol 1e-5 and atol 1e-5 max(1, D), D the size of an example;
-    where they are integers, rows are equal but for 1 in 20.
+    where they are integers, rows are equal but for one of a batch, or 1 in 20.
 
     Args:
         saved_model: Its directory.

@@ -647,3 +647,24 @@ REFUSED = {
 def test_dequantized_needs_to_know_the_grid(name):
     with pytest.raises(ValueError, match="Dequantized takes .*steps=.*offsets="):
         Dequantized(StandardNormal([2]), **REFUSED[name])
+
+
+def test_what_discrete_data_never_are_is_impossible():
+    levels = Dequantized(StandardNormal([2]), levels=4)
+    x = np.array([[0, 3], [0, 4], [-1, 0], [0.5, 1], [np.nan, 9]], "float32")
+    elbo = levels.elbo(x).numpy()
+    assert np.isfinite(elbo[0])
+    assert np.all(elbo[1:4] == -np.inf)
+    assert np.isnan(elbo[4])
+    table = Dequantized(StandardNormal([2]), steps=[0.0, 0.5], offsets=[0.0, 0.1])
+    elbo = table.elbo(np.array([[0.3, 1.1], [0.3, 1.2]], "float32")).numpy()
+    assert np.isfinite(elbo[0])
+    assert elbo[1] == -np.inf
+
+
+def test_rounding_makes_no_value_impossible():
+    # As fine a grid as the tables of the zoo take: 100 single-precision gaps a step.
+    offset, step = 0.3, 0.8
+    x = np.float32(offset + step * np.arange(0, 160_000, 7))[:, np.newaxis]
+    model = Dequantized(StandardNormal([1]), steps=[step], offsets=[offset])
+    assert not np.any(model._off_grid(tf.constant(x)))
