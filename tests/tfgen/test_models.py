@@ -663,8 +663,9 @@ def test_what_discrete_data_never_are_is_impossible():
 
 
 def test_rounding_makes_no_value_impossible():
-    # As fine a grid as the tables of the zoo take: 100 single-precision gaps a step.
+    # As fine a grid as the tables of the zoo take, 100 single-precision gaps a step,
+    # and values as far off it as they let be.
     offset, step = 0.3, 0.8
-    x = np.float32(offset + step * np.arange(0, 160_000, 7))[:, np.newaxis]
+    x = np.float32(offset + step * (np.arange(160_000) + 0.005))[:, np.newaxis]
     model = Dequantized(StandardNormal([1]), steps=[step], offsets=[offset])
     assert not np.any(model._off_grid(tf.constant(x)))
