@@ -2,7 +2,7 @@
 
     python -m zoo.train --model=nsf
 
-Expected on digits: test bound -90.12 nats (s.e. 0.90), in 56 s of training on two CPU
+Expected on digits: test bound -90.75 nats (s.e. 0.89), in 21 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
 """
 
