@@ -123,6 +123,23 @@ def normal(
     return _join(radius * tf.cos(angle), radius * tf.sin(angle), seeds, shape)
 
 
+def integers(
+    seeds: tf.Tensor, shape: Sequence[int], *, stream: int = 0
+) -> tf.Tensor:
+    """Uniform integers 0 .. 65535: int32 `[batch, *shape]`.
+
+    Four to a call of the generator, where `uniform` takes two. Arguments as for it.
+    """
+    size = math.prod(shape)
+    positions = tf.constant(np.arange(-(-size // 4), dtype=np.uint32))[tf.newaxis]
+    words = threefry(_key(seeds, stream), (positions, tf.constant(0, tf.uint32)))
+    mask, shift = tf.constant(0xFFFF, tf.uint32), tf.constant(16, tf.uint32)
+    quarters = [word & mask for word in words]
+    quarters += [tf.bitwise.right_shift(word, shift) for word in words]
+    draws = tf.bitcast(tf.concat(quarters, axis=1)[:, :size], tf.int32)
+    return tf.reshape(draws, [tf.shape(seeds)[0], *shape])
+
+
 def categorical(seeds: tf.Tensor, logits: tf.Tensor, *, stream: int = 0) -> tf.Tensor:
     """Categories by inverting the distribution function: int32 `[batch, ...]`.
 
@@ -151,13 +168,18 @@ def _uniform_pairs(
     half = (math.prod(shape) + 1) // 2
     width = -(-half // _LANES) * _LANES
     positions = tf.constant(np.arange(width, dtype=np.uint32))[tf.newaxis]
-    # Streams 0 and 1 of a key belong to `row_seeds` and `fold_in`.
-    key = (_word(seeds)[:, tf.newaxis], tf.constant(stream + 2, tf.uint32))
+    key = _key(seeds, stream)
     words = threefry(key, (positions, tf.constant(0, tf.uint32)))
     if tf.as_dtype(dtype) == tf.float32:
         return _uniform32(words[0]), _uniform32(words[1])
     more_words = threefry(key, (positions, tf.constant(1, tf.uint32)))
     return _uniform64(*words), _uniform64(*more_words)
+
+
+def _key(seeds: tf.Tensor, stream: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The generator's key for a stream of each row."""
+    # Streams 0 and 1 of a key belong to `row_seeds` and `fold_in`.
+    return _word(seeds)[:, tf.newaxis], tf.constant(stream + 2, tf.uint32)
 
 
 def _uniform32(word: tf.Tensor) -> tf.Tensor:

@@ -122,10 +122,13 @@ class Split:
     Args:
         x: The examples, `[rows, *event_shape]`.
         context: What they are conditioned on, `[rows, *context.shape]`.
+        grey: The grey images, 0 to 255, of which training draws `x` anew in each epoch,
+            by `zoo.binarization`; then `x` is one such draw.
     """
 
     x: np.ndarray
     context: np.ndarray | None = None
+    grey: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -166,16 +169,17 @@ class DataSet:
             spec=dataclasses.replace(self.spec, context=None),
             # A density given the context is not that of the examples alone.
             log_prob=None if self.spec.context else self.log_prob,
-            train=Split(self.train.x),
-            validation=Split(self.validation.x),
-            test=Split(self.test.x),
+            train=dataclasses.replace(self.train, context=None),
+            validation=dataclasses.replace(self.validation, context=None),
+            test=dataclasses.replace(self.test, context=None),
         )
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
-            for key, array in (("x", split.x), ("context", split.context)):
+            for key in ("x", "context", "grey"):
+                array = getattr(split, key)
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"
                     digest.update(header.encode())
@@ -238,6 +242,7 @@ def load(
     dequantize: Sequence[str] = (),
     validation: str | None = None,
     test: str | None = None,
+    binarize: str | None = None,
     seed: int = 0,
 ) -> DataSet:
     """Loads a data set of the zoo, a TensorFlow data set, or the user's own file.
@@ -254,6 +259,7 @@ def load(
         dequantize: Columns of the user's file whose values lie on a grid.
         validation: The user's own validation file; then `name` holds training rows.
         test: The user's own test file.
+        binarize: `"dynamic"` for bits of grey images, as `zoo.binarization` draws them.
         seed: Seed of the split of a user's file.
 
     Returns:
@@ -272,32 +278,42 @@ def load(
                 f"--data_dir={data_dir} with the file {name}; put the directory into "
                 "--dataset."
             )
-        return _checks.check(
-            tables.load(
-                name,
-                context=context,
-                drop=drop,
-                dequantize=dequantize,
-                validation=validation,
-                test=test,
-                seed=seed,
+        dataset = tables.load(
+            name,
+            context=context,
+            drop=drop,
+            dequantize=dequantize,
+            validation=validation,
+            test=test,
+            seed=seed,
+        )
+    else:
+        options = {"context": context, "drop": drop, "dequantize": dequantize}
+        files = {"validation": validation, "test": test}
+        for option in (key for key, value in {**options, **files}.items() if value):
+            raise ValueError(
+                f"--{option} is for your own .csv, .parquet, .npz or .npy file; "
+                f"received it with --dataset={name}; leave it out."
             )
-        )
-    options = {"context": context, "drop": drop, "dequantize": dequantize}
-    files = {"validation": validation, "test": test}
-    for option in (key for key, value in {**options, **files}.items() if value):
+        dataset = _load_named(name, data_dir, seed)
+    _checks.check(dataset)
+    if binarize is None:
+        return dataset
+    if binarize != "dynamic":
         raise ValueError(
-            f"--{option} is for your own .csv, .parquet, .npz or .npy file; "
-            f"received it with --dataset={name}; leave it out."
+            f"--binarize is 'dynamic' or left out; received {binarize!r}; choose one."
         )
+    from zoo import binarization
+
+    return binarization.binarize(dataset)
+
+
+def _load_named(name: str, data_dir: str | None, seed: int) -> DataSet:
     if name.startswith("tfds:"):
         from zoo import tfds_sets
 
-        return _checks.check(
-            tfds_sets.load(name.removeprefix("tfds:"), data_dir=data_dir)
-        )
-    module = registry.find("datasets", name)
-    return _checks.check(module.load(data_dir=data_dir, seed=seed))
+        return tfds_sets.load(name.removeprefix("tfds:"), data_dir=data_dir)
+    return registry.find("datasets", name).load(data_dir=data_dir, seed=seed)
 
 
 def _is_file(name: str) -> bool:

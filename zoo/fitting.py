@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
+from zoo import binarization
 from zoo.data import DataSet, Split
 from zoo.model_dir import ModelDir
 from zoo.recipe import Recipe
@@ -108,7 +109,14 @@ def fit(
     ]
     start = time.monotonic()
     model.fit(
-        training_batches(data.train, batch_size, steps, recipe.epochs, seed),
+        training_batches(
+            data.train,
+            batch_size,
+            steps,
+            recipe.epochs,
+            seed,
+            jit_compile=recipe.jit_compile,
+        ),
         epochs=recipe.epochs,
         steps_per_epoch=steps,
         validation_data=evaluation_batches(data.validation),
@@ -144,22 +152,50 @@ def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
 
 
 def training_batches(
-    split: Split, batch_size: int, steps: int, epochs: int, seed: int
+    split: Split,
+    batch_size: int,
+    steps: int,
+    epochs: int,
+    seed: int,
+    *,
+    jit_compile: bool = False,
 ) -> tf.data.Dataset:
-    """Shuffled batches of all epochs; the order is a function of seed and epoch."""
+    """Shuffled batches of all epochs; the order is a function of seed and epoch.
+
+    So are the bits of a split that has grey images, of them and of the row's number.
+
+    Args:
+        split: The rows.
+        batch_size: Rows of a batch.
+        steps: Batches of an epoch.
+        epochs: How many.
+        seed: Of order and bits.
+        jit_compile: Whether bits are drawn by XLA, which is quicker.
+    """
     arrays = _tensors(split)
+    numbers = tf.range(len(split))
+    row_seeds = random.row_seeds(seed, numbers)
+    grey = None if split.grey is None else tf.constant(split.grey)
+    draw_bits = tf.function(binarization.draw_bits, jit_compile=jit_compile)
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+            numbers, seed=tf.stack([tf.constant(seed, tf.int64), epoch])
         )
-        batches = tf.reshape(order[: steps * batch_size], [steps, batch_size])
-        return tf.data.Dataset.from_tensor_slices(batches)
+        rows = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+        seeds = tf.gather(random.fold_in(row_seeds, epoch), rows)
+        return tf.data.Dataset.from_tensor_slices((rows, seeds))
+
+    def batch(rows: tf.Tensor, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {key: tf.gather(values, rows) for key, values in arrays.items()}
+        if grey is not None:
+            inputs["x"] = draw_bits(tf.gather(grey, rows), seeds)
+        return inputs
 
     return (
         tf.data.Dataset.range(epochs)
         .flat_map(epoch_batches)
-        .map(lambda rows: {k: tf.gather(v, rows) for k, v in arrays.items()})
+        .map(batch)
         .prefetch(tf.data.AUTOTUNE)
     )
 

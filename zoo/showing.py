@@ -55,7 +55,8 @@ def draw_picture(
     """Writes the picture that suits the data.
 
     Images become a grid, one row a class where there are classes; two features a map of
-    the density beside data and samples; other tables marginals and pair plots.
+    the density beside data and samples; other tables marginals and pair plots. The
+    title is the name of the data set.
 
     Args:
         path: Where to write, a `.png`.
@@ -75,7 +76,9 @@ def draw_picture(
         def log_prob(points: np.ndarray) -> np.ndarray:
             return scorer(Split(points.astype("float32")))[model.term_names[0]]
 
-        return pictures.density_2d(path, test, samples, log_prob, names=columns)
+        return pictures.density_2d(
+            path, test, samples, log_prob, names=columns, title=spec.name
+        )
     if context is not None and context.ndim == 2:
         names = (data.spec.context.columns if data.spec.context else ()) or tuple(
             f"context{i + 1}" for i in range(context.shape[1])
@@ -83,7 +86,7 @@ def draw_picture(
         test = np.concatenate([data.test.context, test], axis=1)
         samples = np.concatenate([context, samples], axis=1)
         columns = (*names, *columns)
-    return pictures.pair_plot(path, test, samples, names=columns)
+    return pictures.pair_plot(path, test, samples, names=columns, title=spec.name)
 
 
 def _draw_images(
@@ -100,10 +103,11 @@ def _draw_images(
                 path,
                 np.concatenate(list(rows.values())),
                 levels=levels,
+                title=spec.name,
                 columns=10,
                 row_labels=[str(label) for label in rows],
             )
-    return pictures.image_grid(path, samples[:100], levels=levels)
+    return pictures.image_grid(path, samples[:100], levels=levels, title=spec.name)
 
 
 def write_samples(

@@ -21,6 +21,13 @@ _DEQUANTIZE = flags.DEFINE_list(
 )
 _VALIDATION = flags.DEFINE_string("validation", None, "Your own validation file.")
 _TEST = flags.DEFINE_string("test", None, "Your own test file.")
+_BINARIZE = flags.DEFINE_enum(
+    "binarize",
+    None,
+    ["dynamic"],
+    "Draw bits of grey images, pixel x / 255 being the probability of a 1; in training "
+    "anew in each epoch.",
+)
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir", None, "Where to write; by default runs/MODEL-DATASET."
 )
@@ -99,6 +106,7 @@ def main() -> None:
                 "dequantize": _DEQUANTIZE.value,
                 "validation": _VALIDATION.value,
                 "test": _TEST.value,
+                "binarize": _BINARIZE.value,
             },
             model_dir=_MODEL_DIR.value,
             seed=_SEED.value,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -101,9 +102,9 @@ def _plan(options: Options, data: DataSet | None = None) -> _Plan:
                 "conditional model: mdn, maf_conditional."
             )
         data = data.without_context()
-    directory = ModelDir(
-        options.model_dir or f"runs/{name}-{Path(data.spec.name).stem}"
-    )
+    # Names of data sets may have blanks and brackets, which shells do not like.
+    place = re.sub(r"[^\w.-]+", "-", Path(data.spec.name).stem).strip("-")
+    directory = ModelDir(options.model_dir or f"runs/{name}-{place}")
     config = {
         "model": name,
         # What a recipe file of the user's own says; None for a name of the zoo.
@@ -276,7 +277,11 @@ def finish(
     showing.draw_picture(directory.path / "samples.png", model, data, samples, context)
     term = model.term_names[0]
     pictures.training_curve(
-        directory.path / "training.png", fitted.history, term=term, kind=model.kind
+        directory.path / "training.png",
+        fitted.history,
+        term=term,
+        kind=model.kind,
+        title=f"{name} on {data.spec.name}",
     )
     directory.write("report.json", report)
     return report

@@ -1,0 +1,71 @@
+"""Data sets in an `.npz` file that the user writes once, from published originals."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from zoo._frames import unreadable
+
+
+def read(
+    name: str,
+    arrays: Mapping[str, tuple[tuple[int, ...], int]],
+    *,
+    data_dir: str | None,
+    origin: str,
+) -> dict[str, np.ndarray]:
+    """Reads and checks the arrays of integers in `NAME.npz`; others are ignored.
+
+    Args:
+        name: Name of the data set.
+        arrays: Shape and largest value of each array; the smallest is 0.
+        data_dir: Directory of the file; None for `npz` in `$TFGEN_DATA_DIR`.
+        origin: Where the originals are published, for messages.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it does not hold these arrays.
+    """
+    contents = " and ".join(
+        f"the array {key} {list(shape)} of integers 0 to {largest}"
+        for key, (shape, largest) in arrays.items()
+    )
+    root = os.environ.get("TFGEN_DATA_DIR")
+    folder = data_dir or (os.path.join(root, "npz") if root else None)
+    path = Path(folder or "").expanduser() / f"{name}.npz"
+    if folder is None or not path.is_file():
+        received = f"{folder}, which has none" if folder else "neither"
+        raise FileNotFoundError(
+            f"{name} needs {name}.npz in --data_dir, or in npz/ of $TFGEN_DATA_DIR; "
+            f"received {received}; write it, with {contents}, from {origin}."
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {key: file[key] for key in arrays if key in file}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise unreadable(str(path), error) from error
+    for key, (shape, largest) in arrays.items():
+        fault = _fault(found.get(key), shape, largest)
+        if fault:
+            raise ValueError(
+                f"{name}.npz holds {contents}; received {key} {fault} in {path}; write "
+                f"it again, from {origin}."
+            )
+    return found
+
+
+def _fault(array: np.ndarray | None, shape: tuple[int, ...], largest: int) -> str:
+    """What is wrong with an array; empty if nothing is."""
+    if array is None:
+        return "missing"
+    if array.shape != shape or array.dtype.kind not in "biu":
+        return f"of shape {list(array.shape)} and dtype {array.dtype}"
+    if array.min() < 0 or array.max() > largest:
+        return f"from {array.min()} to {array.max()}"
+    return ""
