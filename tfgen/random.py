@@ -123,9 +123,7 @@ def normal(
     return _join(radius * tf.cos(angle), radius * tf.sin(angle), seeds, shape)
 
 
-def integers(
-    seeds: tf.Tensor, shape: Sequence[int], *, stream: int = 0
-) -> tf.Tensor:
+def integers(seeds: tf.Tensor, shape: Sequence[int], *, stream: int = 0) -> tf.Tensor:
     """Uniform integers 0 .. 65535: int32 `[batch, *shape]`.
 
     Four to a call of the generator, where `uniform` takes two. Arguments as for it.

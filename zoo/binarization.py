@@ -1,10 +1,10 @@
-"""Dynamic binarization: bits for grey images, drawn anew in each epoch of training.
+"""Dynamic binarization: bits of grey images, drawn anew in each epoch of training.
 
 A pixel of grey level `x` becomes 1 with probability `x / 255`, to within 2**-17. The
 validation and test splits are drawn once and for all, so that numbers compare with each
-other. They do not compare with those on the fixed binarization of MNIST, nor with those
-on grey levels: fresh bits leave a model less to overfit, which is worth some nats. So the
-data set gets another name.
+other. They compare neither with those on grey levels nor with those on the fixed
+binarization of MNIST: fresh bits leave less to overfit, which is worth some nats. So
+the data set gets another name.
 
 References:
     Burda, Grosse and Salakhutdinov, 2016. Importance Weighted Autoencoders.

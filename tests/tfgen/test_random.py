@@ -61,6 +61,28 @@ def test_draws_never_change_between_versions():
     ]
     draws = random.uniform(seeds, [2], dtype="float64")
     np.testing.assert_allclose(draws, uniform, rtol=1e-15)
+    integers = [[44856, 19793, 27788], [44413, 17591, 49566]]
+    assert random.integers(seeds, [3]).numpy().tolist() == integers
+
+
+@pytest.mark.parametrize("stream", [0, 3])
+def test_integers_are_the_halves_of_the_words(stream):
+    seeds = [5, -1]
+    for seed, draws in zip(seeds, random.integers(seeds, [7], stream=stream), strict=1):
+        key = [tf.constant(seed % 2**32, tf.uint32), tf.constant(stream + 2, tf.uint32)]
+        counter = [tf.constant([0, 1], tf.uint32), tf.constant(0, tf.uint32)]
+        words = np.concatenate(random.threefry(key, counter)).astype(np.int64)
+        expected = np.concatenate([words % 2**16, words // 2**16])
+        np.testing.assert_array_equal(draws, expected[:7])
+
+
+def test_integers_have_their_distribution():
+    draws = random.integers(tf.range(500), [10, 20]).numpy()
+    assert draws.dtype == np.int32
+    assert 0 <= draws.min() < 10
+    assert 2**16 - 10 < draws.max() < 2**16
+    for digits in (draws // 2**8, draws % 2**8):
+        assert scipy.stats.chisquare(np.bincount(digits.ravel())).pvalue > SIGNIFICANCE
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -93,7 +115,8 @@ def test_a_row_is_the_same_bits_in_every_batch(mode, dtype):
     @MODES[mode]
     def draw(seeds):
         # Normal draws are made of all uniform ones.
-        return [random.normal(seeds, [width], dtype=dtype) for width in WIDTHS]
+        draws = [random.normal(seeds, [width], dtype=dtype) for width in WIDTHS]
+        return [*draws, *(random.integers(seeds, [width]) for width in WIDTHS)]
 
     seeds = random.row_seeds(0, tf.range(max(BATCHES)))
     expected = draw(seeds)
@@ -105,13 +128,13 @@ def test_a_row_is_the_same_bits_in_every_batch(mode, dtype):
                 np.testing.assert_array_equal(rows, whole[start : start + batch])
 
 
-@pytest.mark.parametrize("name", DRAWS)
-def test_shape_is_only_a_view(name):
+@pytest.mark.parametrize("draw", [*DRAWS.values(), random.integers])
+def test_shape_is_only_a_view(draw):
     seeds = tf.range(3)
-    draws = DRAWS[name](seeds, [2, 5, 3])
+    draws = draw(seeds, [2, 5, 3])
     assert draws.shape == (3, 2, 5, 3)
-    np.testing.assert_array_equal(tf.reshape(draws, [3, 30]), DRAWS[name](seeds, [30]))
-    assert DRAWS[name](seeds, []).shape == (3,)
+    np.testing.assert_array_equal(tf.reshape(draws, [3, 30]), draw(seeds, [30]))
+    assert draw(seeds, []).shape == (3,)
 
 
 def test_streams_children_positions_and_rows_are_independent():
@@ -199,11 +222,12 @@ def test_no_rows_give_no_rows(mode):
             random.uniform(seeds, [5, 2]),
             random.normal(seeds, [3]),
             random.categorical(seeds, tf.zeros([1, 4])),
+            random.integers(seeds, [5]),
         )
 
-    uniform, normal, categorical = draw(tf.zeros([0], tf.int32))
+    uniform, normal, categorical, integers = draw(tf.zeros([0], tf.int32))
     assert (uniform.shape, normal.shape) == ((0, 5, 2), (0, 3))
-    assert categorical.shape == (0,)
+    assert (categorical.shape, integers.shape) == ((0,), (0, 5))
 
 
 def test_the_batch_may_be_unknown_in_a_graph():

@@ -211,6 +211,7 @@ def test_every_flag_reaches_its_place(monkeypatch):
         "dequantize": ["d"],
         "validation": "validation.csv",
         "test": "test.csv",
+        "binarize": "dynamic",
     }
     places = {"model": "gmm", "dataset": "table.csv", "model_dir": "run"}
     numbers = {"seed": 5, "steps_per_execution": 6, "overwrite": True}
@@ -232,6 +233,7 @@ def test_every_flag_reaches_its_place(monkeypatch):
     ]
     call("train", "--model=gmm")
     (defaults,) = received[1:]
+    assert defaults.data["binarize"] is None
     assert (defaults.fields, defaults.settings, defaults.dataset) == ({}, {}, None)
 
 
@@ -292,6 +294,14 @@ TRAIN = {
     "missing value": (["--dataset={}/nan.csv"], "row 10 of {}/nan.csv, where column"),
     "constant": (["--dataset={}/constant.csv"], "received only 7 in column 'b'; leave"),
     "levels": (["--model=made", "--dataset=digits"], "made_gaussian for other data."),
+    "binarize": (
+        ["--dataset=digits", "--binarize=dynamic"],
+        "received digits with levels=17 and rows of shape (8, 8); leave it out, or ta",
+    ),
+    "no arrays": (
+        ["--dataset=freyfaces", "--data_dir={}"],
+        "needs freyfaces.npz in --data_dir or in $TFGEN_DATA_DIR/npz; received {}, wh",
+    ),
     "one column": (
         ["--model=realnvp", "--dataset={}/one.csv"],
         "needs at least 2 features, one to transform given the other; received ",
@@ -357,6 +367,7 @@ WRONG_FLAGS = {
     "ill-typed": (["--model=gmm", "--epochs=many"], "flag --epochs=many"),
     "schedule": (["--model=gmm", "--schedule=linear"], "<cosine|constant>"),
     "seed": (["--model=gmm", "--seed=-1"], "flag --seed=-1"),
+    "binarize": (["--model=made", "--binarize=static"], "should be one of <dynamic>"),
     "looks": (["--model=gmm", "--steps_per_execution=-1"], "steps_per_execution=-1"),
 }
 

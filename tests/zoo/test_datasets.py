@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import json
+import math
 import os
 import socket
 import urllib.request
@@ -21,6 +22,9 @@ DATA_DIRS = {
     "fashion_mnist": "tfds",
     "binarized_mnist": "tfds",
     "protein": "npz",
+    "caltech101_silhouettes": "npz",
+    "freyfaces": "npz",
+    "omniglot28": "npz",
 }
 TOYS = (
     "checkerboard",
@@ -35,11 +39,22 @@ ROWS = {
     "digits": (1439, 179, 179),
     "wine": (144, 17, 17),
     "protein": (36584, 4573, 4573),
+    "caltech101_silhouettes": (4100, 2264, 2307),
+    "freyfaces": (1565, 200, 200),
+    "omniglot28": (17352, 1928, 13180),
     **dict.fromkeys(TOYS, (50000, 10000, 10000)),
     **dict.fromkeys(
         ("mnist", "fashion_mnist", "binarized_mnist"), (50000, 10000, 10000)
     ),
 }
+# Shape and largest value of the arrays in NAME.npz.
+ARRAYS = {
+    "caltech101_silhouettes": {"image": ((8671, 28, 28), 1), "label": ((8671,), 100)},
+    "freyfaces": {"image": ((1965, 28, 20), 255)},
+    "omniglot28": {"image": ((32460, 28, 28), 1), "split": ((32460,), 1)},
+}
+# What grey levels there are, where they are not all.
+LEVELS = {"freyfaces": (8, 238)}
 needs_data = pytest.mark.skipif(
     ROOT is None, reason="TFGEN_DATA_DIR names no directory with tfds/ and npz/"
 )
@@ -51,7 +66,10 @@ def _load(name):
         return data.load(name)
     if ROOT is None:
         pytest.skip("TFGEN_DATA_DIR names no directory with tfds/ and npz/")
-    return data.load(name, data_dir=os.path.join(ROOT, DATA_DIRS[name]))
+    folder = os.path.join(ROOT, DATA_DIRS[name])
+    if name in ARRAYS and not os.path.exists(f"{folder}/{name}.npz"):
+        pytest.skip(f"{folder} has no {name}.npz")
+    return data.load(name, data_dir=folder)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +98,7 @@ def test_contract(name):
     assert len(spec.columns) in (0, spec.num_features)
     for split in dataset.splits.values():
         assert split.x.flags.c_contiguous
-        if spec.levels is not None:
+        if spec.levels is not None and name not in LEVELS:
             assert split.x.min() == 0
             assert split.x.max() == spec.levels - 1
         if spec.context is not None and spec.context.num_classes is not None:
@@ -377,6 +395,174 @@ def test_a_slow_download_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(b"x"))
     with pytest.raises(FileNotFoundError, match="not done in -1 s.*--data_dir"):
         data.load("protein")
+
+
+# Arrays that the user writes.
+
+
+def _arrays(name):
+    """Made-up arrays of NAME.npz; an image is the number of its row, in bits."""
+    arrays = {}
+    for key, (shape, largest) in ARRAYS[name].items():
+        rows = np.arange(shape[0])
+        if key == "image":
+            array = np.zeros((shape[0], math.prod(shape[1:])), np.uint8)
+            array[:, :15] = (rows[:, None] >> np.arange(15)) % 2 * largest
+            arrays[key] = array.reshape(shape)
+        else:
+            arrays[key] = rows % (largest + 1)
+    if "split" in arrays:
+        arrays["split"][: 32460 - 2 * 13180] = 0
+    return arrays
+
+
+def _rows(split):
+    """The numbers of the rows of a split of made-up images."""
+    bits = split.x.reshape(len(split), -1)[:, :15] > 0
+    return bits @ (1 << np.arange(15))
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_each_row_of_an_array_is_in_one_split(tmp_path, monkeypatch, name):
+    arrays = _arrays(name)
+    # Any integers will do, and other arrays do not matter.
+    other = {key: array.astype(np.int64) for key, array in arrays.items()}
+    (tmp_path / "npz").mkdir()
+    np.savez(tmp_path / "npz" / f"{name}.npz", names=np.array(["a"]), **other)
+    monkeypatch.setenv("TFGEN_DATA_DIR", str(tmp_path))
+    dataset = data.load(name)
+    rows = [_rows(split) for split in dataset.splits.values()]
+    assert tuple(map(len, rows)) == ROWS[name]
+    assert sorted(np.concatenate(rows)) == list(range(len(arrays["image"])))
+    for split, numbers in zip(dataset.splits.values(), rows, strict=True):
+        # In no order that the file has.
+        assert name == "omniglot28" or np.any(np.diff(numbers) < 0)
+        if "label" in arrays:
+            np.testing.assert_array_equal(split.context, numbers % 101)
+    if "split" in arrays:
+        np.testing.assert_array_equal(rows[2], np.flatnonzero(arrays["split"]))
+        assert np.any(np.diff(rows[0]) < 0)
+    monkeypatch.setenv("TFGEN_DATA_DIR", "nowhere")
+    folder = str(tmp_path / "npz")
+    again = data.load(name, data_dir=folder, seed=1)
+    assert again.fingerprint() == dataset.fingerprint()
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        (
+            "caltech101_silhouettes",
+            "9a695507ccc229bd71f1ad7860123ea58955a99f520573db0f13054c8381298a",
+        ),
+        (
+            "freyfaces",
+            "6a9b7b7add6e2ba81627e6e5156aea424cd79909312db6fe792ec58d65a1ee5e",
+        ),
+        (
+            "omniglot28",
+            "387fbba86c59dfcfe635ca8ad6b287289dcb1aa1c2da8f29066de575884a15cb",
+        ),
+    ],
+)
+def test_arrays_never_change(name, fingerprint):
+    # Reported numbers are for these splits.
+    assert _load(name).fingerprint() == fingerprint
+
+
+def _distinct(*splits):
+    return {row.tobytes() for split in splits for row in split.x}
+
+
+@needs_data
+def test_silhouettes_are_what_their_docstring_says():
+    train, validation, test = _load("caltech101_silhouettes").splits.values()
+    assert 8671 - len(_distinct(train, validation, test)) == 46
+    seen = _distinct(train)
+    assert sum(row.tobytes() in seen for row in test.x) == 20
+    # Objects are 0, in the middle, and 1 around.
+    assert test.x[:, 0, 0].mean() > 0.9
+    assert test.x[:, 14, 14].mean() < 0.1
+
+
+@needs_data
+def test_frey_faces_are_what_their_docstring_says():
+    dataset = _load("freyfaces")
+    x = np.concatenate([split.x for split in dataset.splits.values()])
+    assert (x.min(), x.max()) == LEVELS["freyfaces"]
+    assert len(np.unique(x, axis=0)) == 1965
+
+
+@needs_data
+def test_omniglot_is_what_its_docstring_says():
+    train, validation, test = _load("omniglot28").splits.values()
+    assert not _distinct(train, validation) & _distinct(test)
+    # There is less ink than paper.
+    assert 0.05 < test.x.mean() < 0.1
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_that_are_not_there_are_described(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("TFGEN_DATA_DIR", raising=False)
+    contents = " and ".join(
+        f"the array {key} {list(shape)} of integers 0 to {largest}"
+        for key, (shape, largest) in ARRAYS[name].items()
+    )
+    message = f"{name}.npz in --data_dir or in $TFGEN_DATA_DIR/npz; received {{}}; "
+    message += f"write it, with {contents}, from "
+    for folder, received in ((None, "neither"), (tmp_path, f"{tmp_path}, which has")):
+        with pytest.raises(FileNotFoundError, match="https://") as error:
+            data.load(name, data_dir=folder and str(folder))
+        before, after = message.split("{}")
+        assert before + received in str(error.value)
+        assert after in str(error.value)
+
+
+def _without(key):
+    return lambda arrays: arrays.pop(key)
+
+
+def _as(key, change):
+    return lambda arrays: arrays.update({key: change(arrays[key])})
+
+
+FAULTS = {
+    "missing": (_without("label"), "received label missing in"),
+    "shape": (_as("image", lambda x: x[1:]), r"image of shape \[8670, 28, 28\] and dt"),
+    "floats": (_as("image", lambda x: x / 2), r"\[8671, 28, 28\] and dtype float64 in"),
+    "large": (_as("label", lambda y: y + 1), "received label from 1 to 101 in"),
+    "negative": (_as("label", lambda y: y - 1), "received label from -1 to 99 in"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_wrong_arrays_are_described(tmp_path, name):
+    change, message = FAULTS[name]
+    arrays = _arrays("caltech101_silhouettes")
+    change(arrays)
+    np.savez(tmp_path / "caltech101_silhouettes.npz", **arrays)
+    with pytest.raises(ValueError, match=f"holds the array image .*{message}.*again"):
+        data.load("caltech101_silhouettes", data_dir=str(tmp_path))
+
+
+def test_the_splits_of_omniglot_are_not_taken_for_each_other(tmp_path):
+    arrays = _arrays("omniglot28")
+    arrays["split"] = 1 - arrays["split"]
+    np.savez(tmp_path / "omniglot28.npz", **arrays)
+    with pytest.raises(ValueError, match="13180 evaluation images.*received 19280;"):
+        data.load("omniglot28", data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", "pickle"])
+def test_a_file_that_holds_no_arrays_is_named(tmp_path, content):
+    path = tmp_path / "freyfaces.npz"
+    if content == "pickle":
+        np.savez(path, image=np.array([{}]))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"freyfaces\.npz', which is not \("):
+        data.load("freyfaces", data_dir=str(tmp_path))
 
 
 # TensorFlow Datasets.

@@ -22,7 +22,7 @@ def read(
     Args:
         name: Name of the data set.
         arrays: Shape and largest value of each array; the smallest is 0.
-        data_dir: Directory of the file; None for `npz` in `$TFGEN_DATA_DIR`.
+        data_dir: Directory of the file; None for `$TFGEN_DATA_DIR/npz`.
         origin: Where the originals are published, for messages.
 
     Returns:
@@ -42,7 +42,7 @@ def read(
     if folder is None or not path.is_file():
         received = f"{folder}, which has none" if folder else "neither"
         raise FileNotFoundError(
-            f"{name} needs {name}.npz in --data_dir, or in npz/ of $TFGEN_DATA_DIR; "
+            f"{name} needs {name}.npz in --data_dir or in $TFGEN_DATA_DIR/npz; "
             f"received {received}; write it, with {contents}, from {origin}."
         )
     try:

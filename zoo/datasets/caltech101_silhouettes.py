@@ -1,16 +1,16 @@
 """Caltech 101 silhouettes: outlines of objects, 28 x 28 bits; from an .npz.
 
-Source: Marlin, Swersky, Chen and de Freitas (2010), from the outlines of Caltech 101,
-published as `caltech101_silhouettes_28.mat` at
-https://people.cs.umass.edu/~marlin/data.shtml; no licence is stated. 8,671 images of 101
-classes; 0 for the object and 1 around it; the context is the class. Split
-4,100 / 2,264 / 2,307 by a fixed permutation: the sizes are those of the literature, whose
-`caltech101_silhouettes_28_split1.mat` has other rows in each split. 46 images repeat an
-earlier one, and 20 of the test images are training images too.
+Source: Marlin, Swersky, Chen and de Freitas (2010), from the outlines of Caltech 101;
+`caltech101_silhouettes_28.mat` at https://people.cs.umass.edu/~marlin/data.shtml, where
+no licence is known. 8,671 images of 101 classes, 0 for the object and 1 around it; the
+context is the class. Split 4,100 / 2,264 / 2,307 by a fixed permutation: the sizes are
+those of the literature, whose `caltech101_silhouettes_28_split1.mat` has other rows in
+each split. 46 images repeat an earlier one, and 20 of the test images are training
+images too.
 
-Read from `caltech101_silhouettes.npz` in `--data_dir`, or in `npz/` of `$TFGEN_DATA_DIR`,
-with the array `image` [8671, 28, 28], upright, and the array `label` [8671], 0 to 100
-(the originals count from 1), both in the order of the original.
+Read from `caltech101_silhouettes.npz` in `--data_dir`, or in `$TFGEN_DATA_DIR/npz`: the
+array `image` [8671, 28, 28], upright, and the array `label` [8671], 0 to 100 (the
+original counts from 1), both in the order of the original.
 """
 
 import numpy as np

@@ -1,17 +1,17 @@
 """Frey faces: one man's face, 28 x 20 pixels with 256 grey levels; from an .npz.
 
-Source: the film of Brendan Frey's face that Sam Roweis published as `frey_rawface.mat`
-at https://cs.nyu.edu/~roweis/data.html; no licence is stated. 1,965 frames, split
+Source: a film of Brendan Frey's face, which Sam Roweis published as `frey_rawface.mat`
+at https://cs.nyu.edu/~roweis/data.html; no licence is known. 1,965 frames, split
 1,565 / 200 / 200 by a fixed permutation. Integers 0 to 255, of which 8 to 238 occur;
 no labels.
 
-Read from `freyfaces.npz` in `--data_dir`, or in `npz/` of `$TFGEN_DATA_DIR`, whose array
-`image` [1965, 28, 20] holds the frames in the order of the film: the columns of the
-matrix `ff`, as `ff.T.reshape(-1, 28, 20)`.
+The sizes are those of the literature (van den Berg et al., 2018), which shuffles too,
+by another permutation. As neighbours in the film are nearly equal, a test frame has its
+like among the training frames.
 
-The sizes are those of the literature (van den Berg et al., 2018), which also shuffles;
-its permutation is another. As neighbours in the film are nearly equal, a shuffled test
-frame has its like among the training frames.
+Read from `freyfaces.npz` in `--data_dir`, or in `$TFGEN_DATA_DIR/npz`: the array
+`image` [1965, 28, 20], the frames in the order of the film. They are the columns of the
+matrix `ff` of the original: `ff.T.reshape(-1, 28, 20)`.
 """
 
 import numpy as np

@@ -1,20 +1,21 @@
 """Omniglot: handwritten characters of 50 alphabets, 28 x 28 bits; from an .npz.
 
-Source: Lake, Salakhutdinov and Tenenbaum (2015), https://github.com/brendenlake/omniglot,
-MIT licence. 1,623 characters, each drawn by 20 people, in images of 105 x 105 bits, here
-resized to the nearest of their pixels (Pillow's `NEAREST`), 1 for ink and 0 for paper.
-The 19,280 images of the 30 background alphabets are split 17,352 / 1,928 into train and
-validation by a fixed permutation; the 13,180 images of the 20 evaluation alphabets are
-the test split. So the test split has characters that training never saw, and there are
-no labels, as none would be shared.
+Source: Lake, Salakhutdinov and Tenenbaum (2015), MIT licence;
+`images_background.zip` and `images_evaluation.zip` in the folder `python` of
+https://github.com/brendenlake/omniglot. 1,623 characters, each drawn by 20 people, in
+images of 105 x 105 bits, of which the nearest pixels are kept (Pillow's `NEAREST`); 1
+for ink and 0 for paper. The 19,280 images of the 30 background alphabets are split
+17,352 / 1,928 into train and validation by a fixed permutation; the 13,180 images of
+the 20 evaluation alphabets are the test split. So all characters of the test split are
+new to a model, and there is no label that the splits share: the images have no context.
 
-These are not the 24,345 / 8,070 grey images of 28 x 28 pixels on which the literature of
-variational autoencoders reports (Burda et al., 2016): pixels and splits are others, and
-numbers do not compare.
+These are not the 24,345 / 8,070 grey images of 28 x 28 pixels on which the literature
+of variational autoencoders reports (Burda et al., 2016): pixels and splits are others,
+and numbers do not compare.
 
-Read from `omniglot28.npz` in `--data_dir`, or in `npz/` of `$TFGEN_DATA_DIR`, with the
-array `image` [32460, 28, 28], in the order of alphabet, character and drawer, and the
-array `split` [32460], 0 for `images_background.zip` and 1 for `images_evaluation.zip`.
+Read from `omniglot28.npz` in `--data_dir`, or in `$TFGEN_DATA_DIR/npz`: the array
+`image` [32460, 28, 28] in the order of alphabet, character and drawer, and the array
+`split` [32460], 0 for background and 1 for evaluation.
 """
 
 import numpy as np
