@@ -45,13 +45,14 @@ def binarize(data: DataSet) -> DataSet:
             f"{spec.event_shape}; leave it out, or take mnist, fashion_mnist or "
             "freyfaces."
         )
-    splits = {
-        name: Split(_draw_all(split.x, _SEEDS[name]), split.context)
+    train, validation, test = (
+        Split(_draw_all(split.x, _SEEDS[name]), split.context)
         for name, split in data.splits.items()
-    }
-    splits["train"] = dataclasses.replace(splits["train"], grey=data.train.x)
+    )
+    train = dataclasses.replace(train, grey=data.train.x)
     name = f"{spec.name} (dynamically binarized)"
-    return DataSet(dataclasses.replace(spec, name=name, levels=2), **splits)
+    spec = dataclasses.replace(spec, name=name, levels=2)
+    return DataSet(spec, train, validation, test)
 
 
 def draw_bits(grey: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:

@@ -115,8 +115,7 @@ def test_a_row_is_the_same_bits_in_every_batch(mode, dtype):
     @MODES[mode]
     def draw(seeds):
         # Normal draws are made of all uniform ones.
-        draws = [random.normal(seeds, [width], dtype=dtype) for width in WIDTHS]
-        return [*draws, *(random.integers(seeds, [width]) for width in WIDTHS)]
+        return [random.normal(seeds, [width], dtype=dtype) for width in WIDTHS]
 
     seeds = random.row_seeds(0, tf.range(max(BATCHES)))
     expected = draw(seeds)
@@ -126,6 +125,15 @@ def test_a_row_is_the_same_bits_in_every_batch(mode, dtype):
                 draw(seeds[start : start + batch]), expected, strict=True
             ):
                 np.testing.assert_array_equal(rows, whole[start : start + batch])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_integers_of_a_row_are_the_same_in_every_batch(mode):
+    draw = MODES[mode](lambda seeds: random.integers(seeds, [5]))
+    seeds = tf.range(7)
+    expected = random.integers(seeds, [5])
+    for rows in (slice(0, 7), slice(2, 5), slice(6, 7)):
+        np.testing.assert_array_equal(draw(seeds[rows]), expected[rows])
 
 
 @pytest.mark.parametrize("draw", [*DRAWS.values(), random.integers])

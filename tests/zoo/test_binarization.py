@@ -94,6 +94,9 @@ def test_bits_are_a_function_of_seed_epoch_and_row():
     np.testing.assert_array_equal(_epochs(split), bits)
     np.testing.assert_array_equal(_epochs(split, batch_size=20, epochs=3)[:2], bits)
     np.testing.assert_array_equal(_epochs(split, jit_compile=True), bits)
+    for epoch in range(2):
+        seeds = random.fold_in(random.row_seeds(0, tf.range(len(split))), epoch)
+        np.testing.assert_array_equal(draw_bits(split.grey, seeds), bits[epoch])
     others = [bits[1], _epochs(split, seed=1)[0], split.x]
     for other in others:
         assert np.all(np.any(other != bits[0], axis=(1, 2)))
