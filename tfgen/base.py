@@ -114,6 +114,10 @@ class GenerativeModel(Serializable, keras.Model):
     `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step, the replica and
     their place.
 
+    `clip_norm` is the global norm to which `fit` clips gradients, 0 for no clipping.
+    The optimiser could do so too, but the norm is known here, from the search for
+    numbers that are not finite, and another would take as long as a layer.
+
     Args:
         objective: What `fit` minimises; by default minus the first term.
         **kwargs: `name` and `dtype`, as for every Keras layer.
@@ -126,6 +130,7 @@ class GenerativeModel(Serializable, keras.Model):
         super().__init__(**kwargs)
         self.objective = objective or MaximumLikelihood()
         self.noise_seed = 0
+        self.clip_norm = 0.0
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
         self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
@@ -272,8 +277,12 @@ class GenerativeModel(Serializable, keras.Model):
                 loss += tf.add_n(self.losses)
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        checked = (*terms.values(), losses, tf.linalg.global_norm(gradients))
-        finite = self.first_non_finite.update(checked, step)
+        norm = tf.linalg.global_norm(gradients)
+        finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
+        if self.clip_norm:
+            limit = self.optimizer.scale_loss(tf.cast(self.clip_norm, norm.dtype))
+            clipping = limit / tf.maximum(limit, norm)
+            gradients = [None if g is None else clipping * g for g in gradients]
         gradients = [
             None if g is None else tf.where(finite, g, tf.zeros_like(g))
             for g in gradients

@@ -492,6 +492,27 @@ def test_a_bad_step_of_plain_gradient_descent_changes_no_weight():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.parametrize("loss_scale", [None, 8.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 2.0])
+def test_gradients_are_clipped_to_their_global_norm(share, loss_scale, randomize):
+    model = DensityModel(randomize(tfgen.maf([2], num_steps=1, hidden_units=[4])))
+    optimizer = keras.optimizers.SGD(0.1, loss_scale_factor=loss_scale)
+    model.compile(optimizer, run_eagerly=True)
+    x = continuous(np.random.default_rng(0))["x"]
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(model.log_prob(x))
+    gradients = tape.gradient(loss, model.trainable_weights)
+    norm = float(tf.linalg.global_norm(gradients))
+    model.clip_norm = share * norm
+    before = [weight.numpy() for weight in model.trainable_weights]
+    model.train_on_batch(x)
+    factor = 0.1 * (0.5 if share == 0.5 else 1.0)
+    for old, new, gradient in zip(
+        before, model.trainable_weights, gradients, strict=True
+    ):
+        np.testing.assert_allclose(new, old - factor * gradient, rtol=1e-4, atol=1e-6)
+
+
 class Broken(MaximumLikelihood):
     """An objective that is fine in value or in gradient, but not in both."""
 

@@ -613,7 +613,7 @@ OPTIMIZERS = {
         {"clip_norm": 0.0},
         {"global_clipnorm": None, "weight_decay": None, "use_ema": False},
     ),
-    "clipped": ({"clip_norm": 3.0}, {"global_clipnorm": 3.0}),
+    "clipped": ({"clip_norm": 3.0}, {"global_clipnorm": None}),
     "decay": ({"weight_decay": 0.01}, {"weight_decay": 0.01}),
     "average": ({"weight_averaging": 0.5}, {"use_ema": True, "ema_momentum": 0.5}),
 }
@@ -627,6 +627,7 @@ def test_the_optimizer_is_as_the_recipe_says(tmp_path, name):
     fitting.fit(model, _known(None), recipe, seed=0, directory=ModelDir(tmp_path))
     for attribute, value in attributes.items():
         assert getattr(model.optimizer, attribute) == value
+    assert model.clip_norm == recipe.clip_norm
     assert type(model.optimizer) is keras.optimizers.Adam
 
 

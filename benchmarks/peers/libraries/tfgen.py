@@ -46,8 +46,9 @@ def fit_task(case: Case, model: tfgen.GenerativeModel, *, xla: bool) -> Task:
     x = rng.random([_STEPS * case.rows, case.features], dtype=np.float32)
     steps, between_looks = fitting.plan_steps(_STEPS)
     rate = keras.optimizers.schedules.CosineDecay(1e-4, steps * _EPOCHS)
+    model.clip_norm = 1.0
     model.compile(
-        keras.optimizers.Adam(rate, global_clipnorm=1.0),
+        keras.optimizers.Adam(rate),
         jit_compile=xla,
         steps_per_execution=between_looks,
     )
