@@ -1,17 +1,23 @@
 """Numbers of a trained model: terms of rows, means with standard errors, reports."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
-from tfgen.metrics import bits_per_dim
+from tfgen.distributions import Flow
+from tfgen.flows import Logit
+from tfgen.metrics import bits_per_dim, logit_space_log_prob
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
 from zoo.recipe import Reference
+
+# From a batch of rows with their seeds to `[batch]` for each name, as models are.
+Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 # Enough for a percentile to a tenth, and quick for every model.
 _QUANTILE_ROWS = 20_000
@@ -52,11 +58,11 @@ class Scorer:
     """The terms of rows, as NumPy arrays; a row's numbers depend on nothing else.
 
     Args:
-        model: The model.
+        model: The model, or another function of the same inputs.
         seed: Of the noise of models that add any, with the number of the row.
     """
 
-    def __init__(self, model: GenerativeModel, seed: int = EVALUATION_SEED) -> None:
+    def __init__(self, model: Terms, seed: int = EVALUATION_SEED) -> None:
         self._seed = seed
         # One trace for all batches; without XLA, whose compilation would cost more.
         self._terms = tf.function(model)
@@ -87,6 +93,9 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
     if data.spec.levels is not None:
         mean = report["test"][answer]["mean"]
         report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
+        if (logits := _terms_of_logits(model, data.spec.levels)) is not None:
+            values = Scorer(logits)(data.test)[answer]
+            report["logit_space"] = dataclasses.asdict(Estimate.of(values))
     if data.log_prob is not None:
         # The same points for both densities: their difference has the smaller error.
         points = data.test
@@ -104,6 +113,24 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
     _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
     return report
+
+
+def _terms_of_logits(model: GenerativeModel, levels: int) -> Terms | None:
+    """The terms in the unit of papers that report on logits; None without a logit."""
+    density = getattr(model, "density", None)
+    layers = density.bijectors if isinstance(density, Flow) else ()
+    alphas = [layer.alpha for layer in layers if isinstance(layer, Logit)]
+    if not alphas:
+        return None
+
+    def terms(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        x = model.dequantize(inputs["x"], inputs["seed"])
+        return {
+            name: logit_space_log_prob(values, x, levels=levels, alpha=alphas[0])
+            for name, values in model(inputs).items()
+        }
+
+    return terms
 
 
 def _require_finite(
@@ -142,6 +169,9 @@ def describe(
             lines.append(f"  {split:10} {term:14} {shown}   ({shown.rows} rows)")
     if "bits_per_dim" in report:
         lines.append(f"  {'test':10} {'bits per dim':14} {report['bits_per_dim']:.3f}")
+    if "logit_space" in report:
+        shown = Estimate(**report["logit_space"])
+        lines.append(f"  {'test':10} {'of the logits':14} {shown}   (nats)")
     if "divergence" in report:
         shown = Estimate(**report["divergence"])
         lines.append(
