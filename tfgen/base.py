@@ -5,6 +5,7 @@ weights and builds a TFP object from them each time it is asked; the object itse
 no variable. Conditioning is an argument: `context`, a tensor or a dict of tensors.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
@@ -23,8 +24,10 @@ from tfgen.signatures import Signature, Tensors
 Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
 ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
 
-# How many rows `adapt` looks at: enough for means and scales, and they fit in memory.
+# How much `adapt` looks at: enough for means and scales, and little enough that what a
+# flow computes on the way, some fifty arrays of that size, fits in memory.
 ADAPT_ROWS = 50_000
+ADAPT_NUMBERS = 2**23
 
 
 class BijectorLayer(Serializable, keras.layers.Layer):
@@ -222,8 +225,9 @@ class GenerativeModel(Serializable, keras.Model):
     ) -> None:
         """Starts the layers that take their scale from data.
 
-        Looks at no more than 50,000 rows, chosen by `seed`. To be called once: before
-        `fit`, outside any strategy's replica, and not when training is resumed.
+        Looks at no more than 50,000 rows, and at fewer of large examples: at 10,699 of
+        28 x 28 pixels. To be called once: before `fit`, outside any strategy's replica,
+        and not when training is resumed.
 
         Args:
             x: Training data `[rows, *event_shape]`.
@@ -231,8 +235,9 @@ class GenerativeModel(Serializable, keras.Model):
             seed: Chooses the rows, and the noise of models that add any.
         """
         rows = np.arange(len(x))
-        if len(x) > ADAPT_ROWS:
-            rows = np.random.default_rng(seed).choice(rows, ADAPT_ROWS, replace=False)
+        most = min(ADAPT_ROWS, max(1, ADAPT_NUMBERS // math.prod(self.event_shape)))
+        if len(x) > most:
+            rows = np.random.default_rng(seed).choice(rows, most, replace=False)
         inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
         if context is not None:
             inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])

@@ -609,8 +609,9 @@ def test_adapt_sees_the_noise_of_discrete_data():
     assert scale == pytest.approx(np.sqrt(1 / 12), abs=0.01)
 
 
-def test_adapt_looks_at_a_seeded_part_of_large_data(monkeypatch):
-    monkeypatch.setattr("tfgen.base.ADAPT_ROWS", 50)
+@pytest.mark.parametrize(("limit", "value"), [("ROWS", 50), ("NUMBERS", 101)])
+def test_adapt_looks_at_a_seeded_part_of_large_data(limit, value, monkeypatch):
+    monkeypatch.setattr(f"tfgen.base.ADAPT_{limit}", value)
     model = DensityModel(Flow(StandardNormal([2]), [Standardize([2])]))
     x = far(np.random.default_rng(0))
     locations = []
@@ -620,6 +621,8 @@ def test_adapt_looks_at_a_seeded_part_of_large_data(monkeypatch):
     np.testing.assert_array_equal(locations[0], locations[1])
     assert np.all(locations[0] != locations[2])
     assert np.all(locations[0] != x.mean(axis=0))
+    order = np.random.default_rng(0).choice(np.arange(len(x)), 50, replace=False)
+    np.testing.assert_allclose(locations[0], x[order].mean(axis=0), rtol=1e-5)
 
 
 # Errors.
