@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import (
+    VAE,
     DensityModel,
     Dequantized,
     Serializable,
@@ -25,7 +26,13 @@ from tfgen import (
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
 from tfgen.networks.dense import Dense
-from tfgen.objectives import Distillation, MaximumLikelihood, Objective
+from tfgen.objectives import (
+    ELBO,
+    Distillation,
+    ImportanceWeighted,
+    MaximumLikelihood,
+    Objective,
+)
 
 ABSTRACT = {
     Serializable,
@@ -122,6 +129,8 @@ PARTS = {
     },
     distributions.StandardNormal: {"event_shape": (2, 2)},
     Distillation: {"teacher": DensityModel(normal(2))},
+    ELBO: {"warm_up": 100},
+    ImportanceWeighted: {"num_samples": 5},
     MaximumLikelihood: {},
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {
@@ -130,6 +139,12 @@ PARTS = {
         "steps": (0.5, 0.0),
         "offsets": (1.0, 2.0),
         "objective": MaximumLikelihood(),
+    },
+    VAE: {
+        "encoder": distributions.Gaussian([2], networks.MLP(3, [], 4)),
+        "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
+        "prior": normal(2),
+        "objective": ELBO(warm_up=5),
     },
 }
 
@@ -180,6 +195,19 @@ def keras_network():
     return DensityModel(distributions.Gaussian([2], network))
 
 
+def vae():
+    """A flow in the place of each part."""
+    encoder = distributions.Flow(
+        distributions.Gaussian([2], networks.MLP(4, [], 4)),
+        [flows.InverseAutoregressive([2], [4], context_features=4)],
+        networks.MLP(3, [5], 4),
+    )
+    decoder = distributions.Gaussian([3], networks.MLP(2, [4], 6))
+    decoder = distributions.Flow(decoder, [flows.Standardize([3])])
+    prior = tfgen.maf([2], num_steps=2, hidden_units=[4])
+    return VAE(encoder, decoder, prior, ImportanceWeighted(3))
+
+
 MODELS = {
     "maf": lambda: DensityModel(tfgen.maf([3], num_steps=2, hidden_units=[4])),
     "all bijectors": lambda: DensityModel(all_bijectors()),
@@ -203,6 +231,7 @@ MODELS = {
         steps=[0.5, 0.0],
         offsets=[-1.0, 0.0],
     ),
+    "vae": vae,
 }
 WITH_CONTEXT = ("network", "context", "labels")
 
@@ -225,7 +254,7 @@ def answers(name, model):
     inputs = {"x": samples, "seed": tf.range(3)}
     if context is not None:
         inputs["context"] = context
-    (term,) = model.term_names
+    term, *_ = model.term_names
     return {"term": model(inputs)[term].numpy(), "samples": samples.numpy()}
 
 
@@ -326,7 +355,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
     model = keras.saving.load_model(path, safe_mode=True)
     given = np.load(path.with_suffix(".npz"))
     samples = model.sample(3, seed=5)
-    (term,) = model({"x": samples, "seed": tf.range(3)}).values()
+    term, *_ = model({"x": samples, "seed": tf.range(3)}).values()
     np.testing.assert_allclose(samples, given["samples"], rtol=1e-6)
     np.testing.assert_allclose(term, given["term"], rtol=1e-6)
     print(path.stem)
@@ -334,7 +363,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
 
 
 def test_a_fresh_process_needs_only_the_import(randomize, tmp_path):
-    names = sorted(["maf", "levels", "made"])
+    names = sorted(["maf", "levels", "made", "vae"])
     for name in names:
         model = make(name, randomize)
         model.save(tmp_path / f"{name}.keras")

@@ -2,5 +2,6 @@
 
 from tfgen.models.density import DensityModel
 from tfgen.models.dequantized import Dequantized
+from tfgen.models.vae import VAE
 
-__all__ = ["DensityModel", "Dequantized"]
+__all__ = ["VAE", "DensityModel", "Dequantized"]
