@@ -3,13 +3,14 @@
 from tfgen import bijectors, distributions, flows, losses, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.builders import iaf, maf, nice, nsf, realnvp
-from tfgen.models import VAE, DensityModel, Dequantized
+from tfgen.models import VAE, Autoencoder, DensityModel, Dequantized, LatentModel
 from tfgen.objectives import (
     ELBO,
     Distillation,
     ImportanceWeighted,
     MaximumLikelihood,
     Objective,
+    Reconstruction,
 )
 from tfgen.serialization import Serializable
 from tfgen.signatures import Signature
@@ -17,6 +18,7 @@ from tfgen.signatures import Signature
 __all__ = [
     "ELBO",
     "VAE",
+    "Autoencoder",
     "BijectorLayer",
     "DensityModel",
     "Dequantized",
@@ -24,8 +26,10 @@ __all__ = [
     "DistributionLayer",
     "GenerativeModel",
     "ImportanceWeighted",
+    "LatentModel",
     "MaximumLikelihood",
     "Objective",
+    "Reconstruction",
     "Serializable",
     "Signature",
     "bijectors",

@@ -72,7 +72,12 @@ class DistributionLayer(Serializable, keras.layers.Layer):
     Args:
         event_shape: Shape of one example, without the batch.
         **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Attributes:
+        normalized: Whether probabilities sum to one. If not, models have no likelihood.
     """
+
+    normalized: ClassVar[bool] = True
 
     def __init__(self, event_shape: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)

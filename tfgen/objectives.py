@@ -92,6 +92,26 @@ class ELBO(Objective):
         return weight * terms["kl"] - terms["log_likelihood"], terms
 
 
+class Reconstruction(Objective):
+    """Minus the log-likelihood at the code, and minus the log-density of the code.
+
+    For an `Autoencoder`, whose encoder and decoder learn from the first and whose prior
+    learns from the second.
+    """
+
+    def __call__(
+        self,
+        model: "GenerativeModel",
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of each row, `[batch]` in nats, and all terms."""
+        del step  # The same at every step.
+        terms = model.terms(inputs, seeds)
+        return -terms["reconstruction"] - terms["code"], terms
+
+
 class ImportanceWeighted(Objective):
     """Minus the importance-weighted bound of several draws: that of an IWAE.
 

@@ -16,6 +16,13 @@ UNITS = {
     "seed": "seed of the row's noise, any integer",
     "log_prob": "nats",
     "elbo": "nats",
+    "log_likelihood": "nats, part of the bound",
+    "kl": "nats, part of the bound",
+    "reconstruction": "nats, no density of x",
+    "code": "nats, log-density of the latent code",
+    "loc": "mean of the latent code",
+    "scale": "standard deviation of the latent code",
+    "mean": "mean of x, in its own units",
 }
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tfgen
 from tfgen import (
     VAE,
+    Autoencoder,
     DensityModel,
     Dequantized,
     Serializable,
@@ -32,6 +33,7 @@ from tfgen.objectives import (
     ImportanceWeighted,
     MaximumLikelihood,
     Objective,
+    Reconstruction,
 )
 
 ABSTRACT = {
@@ -43,6 +45,7 @@ ABSTRACT = {
     flows.AutoregressiveLayer,
     distributions.Elementwise,
     tfgen.GenerativeModel,
+    tfgen.LatentModel,
 }
 DIAGONAL_SIZE = distributions.mixture.num_parameters([2], 3, "diagonal")
 
@@ -68,6 +71,26 @@ PARTS = {
         "hidden_units": (4, 5),
         "context_features": 2,
         "activation": "tanh",
+    },
+    networks.Chain: {"layers": [networks.Normalize(3), networks.MLP(3, [], 2)]},
+    networks.ConvolutionalDecoder: {
+        "in_features": 3,
+        "event_shape": (6, 5, 2),
+        "filters": (4, 3),
+        "num_parameters": 2,
+        "strides": (2, 1),
+        "kernel_size": 3,
+        "activation": "tanh",
+        "gated": True,
+    },
+    networks.ConvolutionalEncoder: {
+        "event_shape": (6, 5),
+        "filters": (3, 4),
+        "out_features": 3,
+        "strides": (1, 2),
+        "kernel_size": 3,
+        "activation": "tanh",
+        "gated": True,
     },
     networks.MLP: {
         "in_features": 2,
@@ -114,12 +137,22 @@ PARTS = {
         "num_categories": 3,
         "network": networks.MLP(3, [], 6),
     },
+    distributions.DiscretizedLogistic: {
+        "event_shape": (2,),
+        "levels": 5,
+        "network": networks.MLP(3, [], 4),
+    },
     distributions.Flow: {
         "base": normal(2),
         "bijectors": [flows.Scale([2], 2.0), flows.ActNorm([2])],
         "context_network": networks.OneHot(4),
     },
     distributions.Gaussian: {"event_shape": (2,), "network": networks.MLP(3, [], 4)},
+    distributions.GreyBernoulli: {
+        "event_shape": (2,),
+        "levels": 5,
+        "network": networks.MLP(3, [], 2),
+    },
     distributions.Logistic: {"event_shape": (2,)},
     distributions.Mixture: {
         "event_shape": (2,),
@@ -132,6 +165,13 @@ PARTS = {
     ELBO: {"warm_up": 100},
     ImportanceWeighted: {"num_samples": 5},
     MaximumLikelihood: {},
+    Reconstruction: {},
+    Autoencoder: {
+        "encoder": networks.MLP(3, [], 2),
+        "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
+        "prior": normal(2),
+        "objective": MaximumLikelihood(),
+    },
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {
         "density": normal(2),
@@ -208,6 +248,22 @@ def vae():
     return VAE(encoder, decoder, prior, ImportanceWeighted(3))
 
 
+def convolutional():
+    """Networks of stock layers and our own, one after the other."""
+    encoder = networks.Chain(
+        [
+            keras.layers.Rescaling(2 / 3, -1.0),
+            networks.ConvolutionalEncoder([5, 4], [3], 2, gated=True),
+        ]
+    )
+    decoder = networks.ConvolutionalDecoder(2, [5, 4], [3], 2, gated=True)
+    return Autoencoder(
+        encoder,
+        distributions.DiscretizedLogistic([5, 4], 4, decoder),
+        distributions.Mixture([2], 1, "full"),
+    )
+
+
 MODELS = {
     "maf": lambda: DensityModel(tfgen.maf([3], num_steps=2, hidden_units=[4])),
     "all bijectors": lambda: DensityModel(all_bijectors()),
@@ -232,6 +288,7 @@ MODELS = {
         offsets=[-1.0, 0.0],
     ),
     "vae": vae,
+    "convolutional": convolutional,
 }
 WITH_CONTEXT = ("network", "context", "labels")
 

@@ -8,9 +8,17 @@ import scipy.stats
 import tensorflow as tf
 
 import tfgen
-from tfgen import ELBO, VAE, ImportanceWeighted, random
-from tfgen.distributions import Bernoulli, Flow, Gaussian, StandardNormal
-from tfgen.networks import MLP
+from tfgen import ELBO, VAE, Autoencoder, ImportanceWeighted, random
+from tfgen.distributions import (
+    Bernoulli,
+    Flow,
+    Gaussian,
+    GreyBernoulli,
+    Mixture,
+    StandardNormal,
+)
+from tfgen.flows import Logit, Scale, Standardize
+from tfgen.networks import MLP, Chain, Normalize
 
 # x | z ~ N(W z + b, s**2). With orthogonal columns of W the posterior is elementwise.
 W = np.array([[1.5, 0.4], [-0.6, 1.0], [0.3, 0.0]])
@@ -266,5 +274,99 @@ def test_what_does_not_fit_is_refused():
         bits().sample(2, context=np.zeros([2, 1]))
     with pytest.raises(ValueError, match="received warm_up=-1. Give 0 for none"):
         ELBO(-1)
-    with pytest.raises(ValueError, match="at least 1 draw; received num_samples=0"):
-        ImportanceWeighted(0)
+    for take in (ImportanceWeighted, lambda k: bits().importance_log_prob([], k)):
+        with pytest.raises(ValueError, match="at least 1 draw.*num_samples=0. Usual"):
+            take(0)
+
+
+def test_codes_of_the_posterior_are_its_mean_and_deviation():
+    model, x = linear(), data()
+    codes = model.encode(x)
+    loc = (x - B) @ W / S**2 / PRECISION
+    np.testing.assert_allclose(codes["loc"], loc, rtol=1e-9)
+    scale = np.broadcast_to(1 / np.sqrt(PRECISION), loc.shape)
+    np.testing.assert_allclose(codes["scale"], scale, rtol=1e-9)
+    np.testing.assert_allclose(model.decode(loc), loc @ W.T + B, rtol=1e-9)
+    np.testing.assert_allclose(model.reconstruct(x), loc @ W.T + B, rtol=1e-9)
+
+
+def test_codes_of_a_flow_are_draws():
+    bend = [Logit([2], dtype="float64"), Scale([2], 0.1, dtype="float64")]
+    model, x = linear(Flow(posterior(), bend, dtype="float64")), data()
+    codes = model.encode(x, seed=3)
+    assert tuple(codes) == ("z",)
+    np.testing.assert_array_equal(codes["z"], model.encoder.sample(seeds(seed=3), x))
+    assert np.all(model.encode(x, seed=4)["z"] != codes["z"])
+    expected = model.decode(codes["z"])
+    np.testing.assert_array_equal(model.reconstruct(x, seed=3), expected)
+
+
+def test_decoders_without_a_mean_have_nothing_to_show():
+    decoder = Flow(Gaussian([4], MLP(2, [3], 8)), [Logit([4])])
+    model = bits(decoder=decoder)
+    with pytest.raises(TypeError, match="decoder without one, Flow. Draw samples"):
+        model.decode(np.zeros([3, 2]))
+    names = [s.name for s in model.signatures({"x": tf.TensorSpec([None, 4])})]
+    assert names == ["elbo", "sample", "encode"]
+
+
+def test_what_is_no_likelihood_is_said_to_be_none():
+    assert bits().kind == "lower_bound"
+    model = bits(decoder=GreyBernoulli([4], 256, MLP(2, [3], 4)))
+    assert model.kind == "none"
+    loaded = VAE.from_config(model.get_config())
+    assert loaded.kind == "none"
+    signature = model.signatures({"x": tf.TensorSpec([None, 4], tf.uint8)})[0]
+    assert "seed" in signature.inputs
+
+
+def test_scales_of_data_are_taken_by_encoder_and_decoder():
+    decoder = Flow(Gaussian([2], MLP(3, [], 4)), [Standardize([2])])
+    encoder = Gaussian([3], Chain([Normalize(2), MLP(2, [], 6)]))
+    model = VAE(encoder, decoder, StandardNormal([3]))
+    x = np.random.default_rng(0).normal([1e4, -2.0], [0.5, 30.0], [500, 2])
+    x = x.astype("float32")
+    model.adapt(x)
+    normalize, standardize = encoder.network.layers[0], decoder.bijectors[0]
+    for layer in (normalize, standardize):
+        loc, scale = layer.get_weights()
+        np.testing.assert_allclose(loc, np.mean(x, axis=0, dtype=float), rtol=1e-5)
+        np.testing.assert_allclose(scale, np.std(x, axis=0, dtype=float), rtol=1e-4)
+    # In the data's own units: a density of other units is another number.
+    assert model.decode(np.zeros([1, 3])).numpy()[0, 0] == pytest.approx(1e4, rel=1e-3)
+
+
+def autoencoder():
+    decoder = Gaussian([3], affine(W.T, B, S), dtype="float64")
+    prior = Mixture([2], 1, "full", dtype="float64")
+    encoder = MLP(3, [], 2, dtype="float64")
+    return Autoencoder(encoder, decoder, prior, dtype="float64")
+
+
+def test_an_autoencoder_has_one_code_for_a_row():
+    model, x = autoencoder(), data()
+    terms = model.terms({"x": x}, seeds())
+    z = model.encoder(x)
+    expected = scipy.stats.norm(z @ W.T + B, S).logpdf(x).sum(axis=1)
+    np.testing.assert_allclose(terms["reconstruction"], expected, rtol=1e-9)
+    np.testing.assert_allclose(terms["code"], model.prior(z), rtol=1e-9)
+    np.testing.assert_array_equal(model.encode(x)["z"], z)
+    np.testing.assert_allclose(model.reconstruct(x), z @ W.T + B, rtol=1e-9)
+    assert model.kind == "none"
+    signatures = model.signatures({"x": tf.TensorSpec([None, 3], tf.float64)})
+    inputs = {s.name: list(s.inputs) for s in signatures}
+    assert inputs["reconstruction"] == inputs["encode"] == ["x"]
+
+
+def test_the_prior_of_an_autoencoder_learns_from_codes_and_teaches_none():
+    model, x = autoencoder(), data()
+    with tf.GradientTape(persistent=True) as tape:
+        losses, terms = model.objective(model, {"x": x}, seeds(), tf.constant(0))
+    np.testing.assert_allclose(
+        losses, -terms["reconstruction"] - terms["code"], rtol=1e-12
+    )
+    encoder, prior = model.encoder.trainable_weights, model.prior.trainable_weights
+    assert tape.gradient(terms["code"], encoder) == [None, None]
+    assert tape.gradient(terms["reconstruction"], prior) == [None]
+    for gradient in tape.gradient(losses, [*encoder, *prior]):
+        assert np.any(gradient != 0)

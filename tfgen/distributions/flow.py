@@ -116,8 +116,9 @@ class Flow(DistributionLayer):
 
     def adapt_to_context(self, context: Context) -> None:
         """Starts the context network, if it takes its scale from data."""
-        if hasattr(self.context_network, "adapt"):
-            self.context_network.adapt(context)
+        network = self.context_network
+        if network is not None and hasattr(network, "adapt"):
+            network.adapt(context)
 
     def _over(self, base: tfd.Distribution, context: Context) -> "FlowDistribution":
         """The bijectors over a base, all given the same embedded context."""

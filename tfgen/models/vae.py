@@ -1,27 +1,21 @@
 """Variational autoencoders."""
 
 import math
-from collections.abc import Mapping
 
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.base import (
-    ArrayLike,
-    Context,
-    DistributionLayer,
-    GenerativeModel,
-    repeat_rows,
-)
+from tfgen.base import ArrayLike, DistributionLayer, repeat_rows
+from tfgen.models.latent import LatentModel, known
 from tfgen.objectives import Objective
-from tfgen.signatures import Signature
+from tfgen.signatures import Tensors
 
-# Rows in the networks at a time while importance samples are drawn.
+# While importance samples are drawn: rows, and draws for all of them, at a time.
 _ROWS = 100
 _DRAWS = 2000
 
 
-class VAE(GenerativeModel):
+class VAE(LatentModel):
     """Variational autoencoder: a bound on `log p(x)` from one draw of the code `z`.
 
         log p(x) >= elbo = log p(x | z) - kl,    z ~ q(z | x)
@@ -33,6 +27,9 @@ class VAE(GenerativeModel):
 
     Each part is any distribution layer: a flow in the place of the prior or the encoder
     makes it a more flexible one. Data are in their own units, for the encoder too.
+
+    With a decoder that is no likelihood, such as `GreyBernoulli`, the kind of the model
+    is `none`: its terms are no bound on anything.
 
     Args:
         encoder: `q(z | x)`; its context is `x`.
@@ -60,7 +57,6 @@ class VAE(GenerativeModel):
         TensorShape([5])
     """
 
-    kind = "lower_bound"
     term_names = ("elbo", "log_likelihood", "kl")
 
     def __init__(
@@ -71,30 +67,24 @@ class VAE(GenerativeModel):
         objective: Objective | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(objective, **kwargs)
+        super().__init__(decoder, prior, objective, **kwargs)
         if encoder.event_shape != prior.event_shape:
             raise ValueError(
                 "Encoder and prior are distributions of the same codes; received an "
                 f"encoder of shape {list(encoder.event_shape)} and a prior of shape "
                 f"{list(prior.event_shape)}. Give both the same event_shape."
             )
+        self.kind = "lower_bound" if decoder.normalized else "none"
         self.encoder = encoder
-        self.decoder = decoder
-        self.prior = prior
         self._estimate = tf.function(
             self.importance_rows, autograph=False, reduce_retracing=True
         )
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one example `x`, without the batch."""
-        return self.decoder.event_shape
 
     def terms(
         self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """`elbo`, `log_likelihood` and `kl`, `[batch]` in nats, from one draw."""
-        x = self._data(inputs)
+        x = self.data(inputs)
         z, kl = self.encoder.sample_and_kl(seeds, self.prior.distribution(), x)
         log_likelihood = self.decoder.distribution(z).log_prob(x)
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
@@ -117,37 +107,34 @@ class VAE(GenerativeModel):
             num_draws: Draws for each row.
             first: The number of the first: equal numbers are equal draws.
         """
-        x = self._data(inputs)
+        x = self.data(inputs)
         numbers = first + tf.range(num_draws)
         shape = [tf.shape(seeds)[0], num_draws]
         seeds = tf.reshape(random.fold_in(seeds[:, tf.newaxis], numbers), [-1])
         z, log_q = self.encoder.sample_and_log_prob(seeds, x, repeats=num_draws)
+        log_p = self.decoder.distribution(z).log_prob(repeat_rows(x, num_draws))
+        log_likelihood = tf.reshape(log_p, shape)
         kl = tf.reshape(log_q - self.prior.distribution().log_prob(z), shape)
-        likelihood = self.decoder.distribution(z)
-        log_likelihood = tf.reshape(
-            likelihood.log_prob(repeat_rows(x, num_draws)), shape
-        )
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
 
-    def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
-        """One draw a row: a code from the prior, and data from the decoder."""
-        _refuse(context)
-        return self.decoder.sample(random.fold_in(seeds, 1), self._codes(seeds))
+    @property
+    def encodes_by_chance(self) -> bool:
+        """Whether the posterior has no closed form for its mean and deviation."""
+        one = tf.zeros([1, *self.event_shape], self.compute_dtype)
+        return "z" in self.codes(one, tf.zeros([1], tf.int32))
 
-    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
-        """`elbo`, `sample`, `encode`; and `decode`, `reconstruct` if there is a mean.
-
-        A posterior without a mean, such as a flow, is answered for by one draw, so that
-        `encode` and `reconstruct` take a `seed`.
-        """
-        elbo, sample = super().signatures(inputs)
-        return [elbo, sample]
+    def codes(self, x: tf.Tensor, seeds: tf.Tensor) -> Tensors:
+        """`loc` and `scale` of the posterior, or a draw `z` where they are unknown."""
+        posterior = self.encoder.distribution(x)
+        loc, scale = known(posterior.mean), known(posterior.stddev)
+        if loc is None or scale is None:
+            return {"z": self.encoder.sample(seeds, x)}
+        return {"loc": loc, "scale": scale}
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the encoder's networks, which see the data, and the decoder."""
-        x = self._data(inputs)
-        self.encoder.adapt_to_context(x)
-        self.decoder.adapt(x, self._codes(seeds))
+        self.encoder.adapt_to_context(self.data(inputs))
+        super().adapt_rows(inputs, seeds)
 
     def elbo(self, x: ArrayLike, *, seed: int = 0) -> tf.Tensor:
         """Bound on `log p(x)` of each row: `[batch]`, nats, from one draw a row."""
@@ -162,15 +149,23 @@ class VAE(GenerativeModel):
 
             log p(x) ~ log(mean_k p(x, z_k) / q(z_k | x)),    z_k ~ q(z | x)
 
-        On average a lower bound, which no number of further draws makes worse. Memory
-        does not grow with `num_samples`, and a row's estimate depends on its own draws
-        alone.
+        On average a lower bound, and the nearer the more samples there are. Memory does
+        not grow with them. A row's estimate is a function of the seed and of its place,
+        whatever the other rows are.
 
         Args:
             x: Data `[batch, *event_shape]`.
             num_samples: Draws for each row; papers have 500 to 5,000.
             seed: Any integer.
+
+        Raises:
+            ValueError: If there is not even one sample.
         """
+        if num_samples < 1:
+            raise ValueError(
+                "Importance sampling takes at least 1 draw a row; received "
+                f"num_samples={num_samples}. Usual numbers are 500 to 5,000."
+            )
         x = self.check_x(x)
         parts = []
         for start in range(0, max(len(x), 1), _ROWS):
@@ -182,7 +177,7 @@ class VAE(GenerativeModel):
     def importance_rows(
         self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor, num_samples: tf.Tensor
     ) -> tf.Tensor:
-        """The estimates of `importance_log_prob` from int32 `seeds` `[batch]`."""
+        """The estimates of `importance_log_prob`, from int32 `seeds` `[batch]`."""
         num_draws = tf.maximum(_DRAWS // tf.maximum(tf.shape(seeds)[0], 1), 1)
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -198,18 +193,3 @@ class VAE(GenerativeModel):
             lambda first, _: first < num_samples, add, (tf.constant(0), nothing)
         )
         return total - tf.math.log(tf.cast(num_samples, total.dtype))
-
-    def _data(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        _refuse(inputs.get("context"))
-        return tf.cast(self.check_x(inputs["x"]), self.compute_dtype)
-
-    def _codes(self, seeds: tf.Tensor) -> tf.Tensor:
-        return self.prior.sample(random.fold_in(seeds, 0))
-
-
-def _refuse(context: Context) -> None:
-    if context is not None:
-        raise ValueError(
-            "A VAE models the data alone and takes no context; received one. Leave it "
-            "out, or take a flow, which can be conditional."
-        )
