@@ -129,7 +129,6 @@ def dense_decoder(
             hidden_units[::-1],
             spec.num_features * num_parameters,
             activation=activation,
-            zero_init=True,
         )
 
     return decoder(spec, network, likelihood)

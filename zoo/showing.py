@@ -65,6 +65,8 @@ def draw_picture(
         context: What the samples were drawn under.
     """
     spec = data.spec
+    # Floats would be taken for shades from 0 to 1.
+    samples = samples.astype(spec.dtype)
     if spec.is_image:
         return _draw_images(path, spec, samples, context)
     test = data.test.x

@@ -261,11 +261,6 @@ def test_gates_weigh_one_half_of_the_filters_by_the_other(randomize):
     np.testing.assert_allclose(encoder(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_decoder_starts_at_zero():
-    outputs = ConvolutionalDecoder(3, [8, 8], [4], 2)(tf.ones([5, 3]))
-    np.testing.assert_array_equal(outputs, np.zeros([5, 8, 8, 2]))
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

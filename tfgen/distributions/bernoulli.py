@@ -64,7 +64,7 @@ class GreyBernoulli(Bernoulli):
 
     def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Grey values of logits `[..., 1]`."""
-        return _Greys(parameters[..., 0], self.levels - 1)
+        return _Greys(parameters[..., 0], self.levels - 1.0)
 
     def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """The lowest and the highest level."""
@@ -78,15 +78,33 @@ class _Bits(tfd.Bernoulli):
         return -tf.math.softplus((1.0 - 2.0 * x) * self.logits)
 
 
-class _Greys(tfd.Bernoulli):
+class _Greys(tfd.Distribution):
     """What `GreyBernoulli` says of an element."""
 
-    def __init__(self, logits: tf.Tensor, white: int) -> None:
-        super().__init__(logits=logits, dtype=logits.dtype)
-        self._white = float(white)
+    def __init__(self, logits: tf.Tensor, white: float) -> None:
+        parameters = dict(locals())
+        self._logits = logits
+        self._white = white
+        super().__init__(
+            dtype=logits.dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name="greys",
+        )
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        return x / self._white * self.logits - tf.math.softplus(self.logits)
+        return x / self._white * self._logits - tf.math.softplus(self._logits)
 
     def _mean(self) -> tf.Tensor:
-        return self._white * super()._mean()
+        return self._white * tf.sigmoid(self._logits)
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([])
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._logits.shape
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self._logits)

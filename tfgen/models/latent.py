@@ -137,7 +137,10 @@ class LatentModel(GenerativeModel):
         if known(self.decoder.distribution(one).mean) is not None:
             signatures.append(Signature("decode", decode, {"z": z}))
             signatures.append(Signature("reconstruct", reconstruct, given))
-        return [dataclasses.replace(s, units=_UNITS) for s in signatures]
+        units = _UNITS
+        if self.kind == "none":
+            units = {**units, **dict.fromkeys(self.term_names, "nats, no likelihood")}
+        return [dataclasses.replace(s, units=units) for s in signatures]
 
     def data(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The data as floats, in their own units.

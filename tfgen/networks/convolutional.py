@@ -98,8 +98,7 @@ class ConvolutionalEncoder(Serializable, keras.layers.Layer):
 class ConvolutionalDecoder(Serializable, keras.layers.Layer):
     """An affine map, then transposed convolutions: vectors to parameters of pixels.
 
-    `ConvolutionalEncoder` turned round, with a last convolution of single pixels, which
-    starts at zero and so do the outputs.
+    `ConvolutionalEncoder` turned round, with a last convolution of single pixels.
 
     Args:
         in_features: Size of the input vector.
@@ -173,9 +172,7 @@ class ConvolutionalDecoder(Serializable, keras.layers.Layer):
             convolution.build((None, *size, before))
             self._convolutions.append(convolution)
             before = after
-        self._output = Dense(
-            before, channels * num_parameters, zero_init=True, dtype=self.dtype_policy
-        )
+        self._output = Dense(before, channels * num_parameters, dtype=self.dtype_policy)
         self.built = True
 
     def call(self, z: tf.Tensor) -> tf.Tensor:
