@@ -16,6 +16,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
+from tfgen.losses import kl_divergence
 from tfgen.metrics.first_non_finite import FirstNonFinite
 from tfgen.objectives import MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
@@ -74,7 +75,12 @@ class DistributionLayer(Serializable, keras.layers.Layer):
     Args:
         event_shape: Shape of one example, without the batch.
         **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Attributes:
+        normalized: Whether probabilities sum to one. If not, models have no likelihood.
     """
+
+    normalized: ClassVar[bool] = True
 
     def __init__(self, event_shape: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -89,15 +95,51 @@ class DistributionLayer(Serializable, keras.layers.Layer):
         """One draw a row, `[batch, *event_shape]`, from int32 `seeds` `[batch]`."""
         raise NotImplementedError
 
-    def sample_and_log_prob(
+    def sample_and_distribution(
         self, seeds: tf.Tensor, context: Context = None
+    ) -> tuple[tf.Tensor, tfd.Distribution]:
+        """Draws as `sample` gives them, and the distribution that they are of."""
+        return self.sample(seeds, context), self.distribution(context)
+
+    def sample_and_log_prob(
+        self,
+        seeds: tf.Tensor,
+        context: Context = None,
+        *,
+        repeats: int | tf.Tensor = 1,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws as `sample` gives them, and their log-densities `[batch]` in nats."""
-        x = self.sample(seeds, context)
-        return x, self.distribution(context).log_prob(x)
+        """Draws as `sample` gives them, and their log-densities `[batch]` in nats.
+
+        Args:
+            seeds: int32 `[batch]`.
+            context: What to condition on.
+            repeats: How many draws in succession have the same row of the context,
+                which then has `batch / repeats` rows.
+        """
+        x, distribution = self.sample_and_distribution(
+            seeds, repeat_rows(context, repeats)
+        )
+        return x, distribution.log_prob(x)
+
+    def sample_and_kl(
+        self, seeds: tf.Tensor, other: tfd.Distribution, context: Context = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws, and the divergence from another distribution, `[batch]` in nats.
+
+        The closed form of `KL(p || other)` where TFP has one for the two distributions;
+        else `log p(x) - log other(x)` at the draw, whose mean it is.
+        """
+        x, distribution = self.sample_and_distribution(seeds, context)
+        divergence = kl_divergence(distribution, other)
+        if divergence is None:
+            divergence = distribution.log_prob(x) - other.log_prob(x)
+        return x, divergence
 
     def adapt(self, x: tf.Tensor, context: Context = None) -> None:
         """Starts the layer from data `[rows, *event_shape]`; most layers ignore it."""
+
+    def adapt_to_context(self, context: Context) -> None:
+        """Starts the networks of the context from contexts; most layers ignore it."""
 
     def call(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
         """Log-density of each row of `x`, `[batch]` in nats."""
@@ -126,7 +168,7 @@ class GenerativeModel(Serializable, keras.Model):
         **kwargs: `name` and `dtype`, as for every Keras layer.
     """
 
-    kind: ClassVar[str]
+    kind: str
     term_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, objective: Objective | None = None, **kwargs: object) -> None:
@@ -334,6 +376,13 @@ class GenerativeModel(Serializable, keras.Model):
             if replica is not None:  # None in the scope of a strategy, outside its run.
                 seeds = random.fold_in(seeds, replica.replica_id_in_sync_group)
         return inputs, seeds
+
+
+def repeat_rows(context: Context, repeats: int | tf.Tensor) -> Context:
+    """Each row of a context so many times in succession."""
+    if context is None or (isinstance(repeats, int) and repeats == 1):
+        return context
+    return tf.nest.map_structure(lambda rows: tf.repeat(rows, repeats, axis=0), context)
 
 
 def _weighted_mean(losses: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:

@@ -22,6 +22,7 @@ Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 # Enough for a percentile to a tenth, and quick for every model.
 _QUANTILE_ROWS = 20_000
 _FRESH_POINTS = 100_000
+_KINDS = {"lower_bound": "lower bound", "none": "no likelihood"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +78,23 @@ class Scorer:
         return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def report_on(model: GenerativeModel, data: DataSet) -> Json:
-    """Everything that is reported of a trained model, ready for `report.json`."""
+def report_on(
+    model: GenerativeModel, data: DataSet, num_importance_samples: int = 0
+) -> Json:
+    """Everything that is reported of a trained model, ready for `report.json`.
+
+    Args:
+        model: The model.
+        data: The data set.
+        num_importance_samples: Draws for each test row, for an estimate of `log p(x)`;
+            0 for none.
+
+    Raises:
+        ValueError: If such an estimate is wanted of a model that has none.
+        ArithmeticError: If a number is not finite.
+    """
+    if num_importance_samples > 0:
+        _require_importance_samples(model)
     scorer = Scorer(model)
     answer = model.term_names[0]
     report: Json = {"kind": model.kind, "unit": "nats per example"}
@@ -90,13 +106,23 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
             term: dataclasses.asdict(Estimate.of(values))
             for term, values in terms.items()
         }
-    if data.spec.levels is not None:
+    if num_importance_samples > 0:
+        values = model.importance_log_prob(
+            data.test.x, num_importance_samples, seed=EVALUATION_SEED
+        ).numpy()
+        _require_finite(values, "log p of the test split")
+        report["importance"] = {
+            "num_samples": num_importance_samples,
+            "test": dataclasses.asdict(Estimate.of(values)),
+        }
+    # What is no density of the data has none of its units either.
+    if data.spec.levels is not None and model.kind != "none":
         mean = report["test"][answer]["mean"]
         report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
         if (logits := _terms_of_logits(model, data.spec.levels)) is not None:
             values = Scorer(logits)(data.test)[answer]
             report["logit_space"] = dataclasses.asdict(Estimate.of(values))
-    if data.log_prob is not None:
+    if data.log_prob is not None and model.kind != "none":
         # The same points for both densities: their difference has the smaller error.
         points = data.test
         if data.sample is not None:
@@ -133,6 +159,15 @@ def _terms_of_logits(model: GenerativeModel, levels: int) -> Terms | None:
     return terms
 
 
+def _require_importance_samples(model: GenerativeModel) -> None:
+    if not hasattr(model, "importance_log_prob") or model.kind == "none":
+        raise ValueError(
+            "Importance sampling estimates log p(x) for models with a posterior of "
+            f"codes and a likelihood; received a {type(model).__name__} of kind "
+            f"{model.kind}. Leave --num_importance_samples out."
+        )
+
+
 def _require_finite(
     values: np.ndarray, what: str, rows: np.ndarray | None = None
 ) -> None:
@@ -161,12 +196,18 @@ def describe(
     references: Sequence[Reference] = (),
 ) -> str:
     """The numbers of a report for people, a line each."""
-    kind = str(report["kind"]).replace("_", " ")
+    kind = _KINDS.get(report["kind"], report["kind"])
     lines = [f"{report['model']} on {spec.name}, {kind}, nats per example"]
     for split in ("validation", "test"):
         for term, estimate in report[split].items():
             shown = Estimate(**estimate)
             lines.append(f"  {split:10} {term:14} {shown}   ({shown.rows} rows)")
+    if "importance" in report:
+        shown = Estimate(**report["importance"]["test"])
+        lines.append(
+            f"  {'test':10} {'log p':14} {shown}   ({shown.rows} rows, "
+            f"{report['importance']['num_samples']} importance samples each)"
+        )
     if "bits_per_dim" in report:
         lines.append(f"  {'test':10} {'bits per dim':14} {report['bits_per_dim']:.3f}")
     if "logit_space" in report:
@@ -185,7 +226,7 @@ def describe(
                 f"({report['teacher']['model']}, {shown.rows} test rows)"
             )
     for reference in references:
-        if reference.dataset == spec.name:
+        if reference.dataset == spec.name and report["kind"] != "none":
             lines.append(
                 f"  {'reference':10} {'':14} {reference.value:.3f}           "
                 f"({reference.source})"

@@ -2,11 +2,21 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.networks import MADE, MLP, Normalize, OneHot, masked_dense
+from tfgen.networks import (
+    MADE,
+    MLP,
+    Chain,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Normalize,
+    OneHot,
+    masked_dense,
+)
 
 
 class Case(NamedTuple):
@@ -235,3 +245,75 @@ def test_normalize_gives_mean_zero_and_variance_one():
     np.testing.assert_allclose(normalized.mean(axis=0), [0, 0], atol=0.02)
     np.testing.assert_allclose(normalized.std(axis=0), [1, 1], rtol=1e-3)
     assert layer.trainable_weights == []
+
+
+IMAGES = [(28, 28), (28, 20), (28, 28, 1), (64, 64, 3), (64, 64), (7, 5, 2), (4, 4)]
+
+
+@pytest.mark.parametrize("event_shape", IMAGES, ids=str)
+@pytest.mark.parametrize("gated", [False, True])
+def test_convolutions_take_images_of_any_size(event_shape, gated, randomize):
+    encoder = ConvolutionalEncoder(event_shape, [3, 4], 5, gated=gated)
+    strides, channels = [2, 1, 2], (*event_shape, 1)[2]
+    decoder = ConvolutionalDecoder(
+        5, event_shape, [4, 3, 2], 2, strides=strides, gated=gated
+    )
+    for network in (encoder, decoder):
+        weights = len(network.trainable_weights)
+        randomize(network)
+        x = tf.random.stateless_normal([3, *event_shape], [0, 1])
+        z = encoder(x)
+        parameters = decoder(z)
+        assert len(network.trainable_weights) == weights  # Made in the constructor.
+    assert z.shape == (3, 5)
+    assert parameters.shape == (3, *event_shape[:2], 2 * channels)
+    # Every input matters to the code, and the code to every output.
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, z])
+        code, output = encoder(x), decoder(z)
+    for z_slope in (tape.gradient(code, x), tape.gradient(output, z)):
+        assert np.all(np.any(z_slope != 0, axis=0))
+    for row in (0, 2):
+        alone = encoder(x[row : row + 1])[0]
+        np.testing.assert_allclose(alone, z[row], rtol=1e-4, atol=1e-4)
+    assert encoder(x[:0]).shape == (0, 5)
+    assert decoder(z[:0]).shape == (0, *parameters.shape[1:])
+
+
+def test_gates_weigh_one_half_of_the_filters_by_the_other(randomize):
+    encoder = randomize(ConvolutionalEncoder([2, 2], [3], 5, kernel_size=1, gated=True))
+    kernel, bias, out_kernel, out_bias = encoder.get_weights()
+    x = np.random.default_rng(0).standard_normal([4, 2, 2]).astype("float32")
+    maps = (
+        x[:, :1, :1, np.newaxis] @ kernel[0, 0] + bias
+    )  # The stride leaves one pixel.
+    gated = maps[..., :3] / (1 + np.exp(-maps[..., 3:]))
+    expected = gated.reshape(4, 3) @ out_kernel + out_bias
+    np.testing.assert_allclose(encoder(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([28], [4], 3), r"need images.*received event_shape=\[28\]. Take an MLP"),
+        (([8, 8], [], 3), r"at least one; received filters=\[\], strides=\[\]"),
+    ],
+)
+def test_convolutions_refuse_what_is_no_image(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ConvolutionalEncoder(*arguments)
+    with pytest.raises(ValueError, match=r"filters=\[4, 8\], strides=\[2\]"):
+        ConvolutionalDecoder(3, [8, 8], [4, 8], 1, strides=[2])
+
+
+def test_a_chain_adapts_what_takes_its_scale_from_data(randomize):
+    data = np.random.default_rng(0).normal(5.0, 3.0, [100, 2, 1]).astype("float32")
+    mlp = randomize(MLP(2, [4], 3))
+    layers = [keras.layers.Rescaling(2.0), keras.layers.Flatten(), Normalize(2), mlp]
+    chain = Chain(layers)
+    chain.adapt(tf.constant(data))
+    flat = data.reshape(100, 2)
+    normalized = (flat - flat.mean(axis=0)) / flat.std(axis=0)
+    np.testing.assert_allclose(chain(data), mlp(normalized), rtol=1e-3, atol=1e-4)
+    assert len(chain.trainable_weights) == 4
+    Chain([mlp]).adapt(data)  # Nothing to start, and no shape that would fit.

@@ -142,9 +142,11 @@ def masked_layer(
     below: np.ndarray, above: np.ndarray, *, zero: bool = False
 ) -> tuple[list[tuple[tf.Variable, tf.Tensor]], tf.Variable]:
     """Kernels of blocks of columns with their masks, and the bias."""
-    num_blocks = max(1, min(len(below), len(above)) // 256)
+    size, num_blocks = len(above), max(1, min(len(below), len(above)) // 256)
+    edges = [size * i // num_blocks for i in range(num_blocks + 1)]
     blocks = []
-    for columns in np.array_split(above, num_blocks):
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        columns = above[start:stop]
         rows = below[below <= columns[-1]]
         kernel = normal(len(rows), len(columns)) * (0.0 if zero else 1.0)
         mask = tf.constant(rows[:, None] <= columns, tf.float32)
