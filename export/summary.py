@@ -59,13 +59,17 @@ def _describe(
     signatures: dict[str, SignatureInfo], units: Json, default: str
 ) -> list[str]:
     lines = ["signatures, n rows a request:"]
+    names = [
+        name for s in signatures.values() for name in (*s["inputs"], *s["outputs"])
+    ]
+    width = max([10, *map(len, names)])
     for name in sorted(signatures, key=lambda name: (name != default, name)):
         shown = _printable(name)
         lines.append(f"  {shown}{'   (serving_default)' if name == default else ''}")
         known = units.get(name, {"inputs": {}, "outputs": {}})
         inputs, outputs = signatures[name]["inputs"], signatures[name]["outputs"]
-        lines += _tensors("<-", inputs, known["inputs"])
-        lines += _tensors("->", outputs, known["outputs"])
+        lines += _tensors("<-", inputs, known["inputs"], width)
+        lines += _tensors("->", outputs, known["outputs"], width)
     return lines
 
 
@@ -107,14 +111,16 @@ def _printable(value: object) -> Any:
     return value
 
 
-def _tensors(arrow: str, tensors: dict[str, TensorInfo], units: Json) -> list[str]:
+def _tensors(
+    arrow: str, tensors: dict[str, TensorInfo], units: Json, width: int
+) -> list[str]:
     lines = []
     for name, tensor in tensors.items():
         sizes = ["n" if size is None else str(size) for size in tensor["shape"]]
         shape = f"[{', '.join(sizes)}] {tensor['dtype']}"
         unit = units.get(name, {}).get("unit", "")
         lines.append(
-            f"    {arrow} {_printable(name):10} {shape:24} {_short(unit)}".rstrip()
+            f"    {arrow} {_printable(name):{width}} {shape:24} {_short(unit)}".rstrip()
         )
     return lines
 

@@ -1,28 +1,42 @@
 """Deep generative models: TensorFlow Probability's maths in Keras 3 models."""
 
-from tfgen import bijectors, distributions, flows, metrics, networks, random
+from tfgen import bijectors, distributions, flows, losses, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.builders import iaf, maf, nice, nsf, realnvp
-from tfgen.models import DensityModel, Dequantized
-from tfgen.objectives import Distillation, MaximumLikelihood, Objective
+from tfgen.models import VAE, Autoencoder, DensityModel, Dequantized, LatentModel
+from tfgen.objectives import (
+    ELBO,
+    Distillation,
+    ImportanceWeighted,
+    MaximumLikelihood,
+    Objective,
+    Reconstruction,
+)
 from tfgen.serialization import Serializable
 from tfgen.signatures import Signature
 
 __all__ = [
+    "ELBO",
+    "VAE",
+    "Autoencoder",
     "BijectorLayer",
     "DensityModel",
     "Dequantized",
     "Distillation",
     "DistributionLayer",
     "GenerativeModel",
+    "ImportanceWeighted",
+    "LatentModel",
     "MaximumLikelihood",
     "Objective",
+    "Reconstruction",
     "Serializable",
     "Signature",
     "bijectors",
     "distributions",
     "flows",
     "iaf",
+    "losses",
     "maf",
     "metrics",
     "networks",

@@ -5,6 +5,7 @@ weights and builds a TFP object from them each time it is asked; the object itse
 no variable. Conditioning is an argument: `context`, a tensor or a dict of tensors.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
@@ -15,6 +16,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
+from tfgen.losses import kl_divergence
 from tfgen.metrics.first_non_finite import FirstNonFinite
 from tfgen.objectives import MaximumLikelihood, Objective
 from tfgen.serialization import Serializable
@@ -23,8 +25,10 @@ from tfgen.signatures import Signature, Tensors
 Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
 ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
 
-# How many rows `adapt` looks at: enough for means and scales, and they fit in memory.
+# How much `adapt` looks at: enough for means and scales, and little enough that what a
+# flow computes on the way, some fifty arrays of that size, fits in memory.
 ADAPT_ROWS = 50_000
+ADAPT_NUMBERS = 2**23
 
 
 class BijectorLayer(Serializable, keras.layers.Layer):
@@ -71,7 +75,12 @@ class DistributionLayer(Serializable, keras.layers.Layer):
     Args:
         event_shape: Shape of one example, without the batch.
         **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Attributes:
+        normalized: Whether probabilities sum to one. If not, models have no likelihood.
     """
+
+    normalized: ClassVar[bool] = True
 
     def __init__(self, event_shape: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -86,15 +95,51 @@ class DistributionLayer(Serializable, keras.layers.Layer):
         """One draw a row, `[batch, *event_shape]`, from int32 `seeds` `[batch]`."""
         raise NotImplementedError
 
-    def sample_and_log_prob(
+    def sample_and_distribution(
         self, seeds: tf.Tensor, context: Context = None
+    ) -> tuple[tf.Tensor, tfd.Distribution]:
+        """Draws as `sample` gives them, and the distribution that they are of."""
+        return self.sample(seeds, context), self.distribution(context)
+
+    def sample_and_log_prob(
+        self,
+        seeds: tf.Tensor,
+        context: Context = None,
+        *,
+        repeats: int | tf.Tensor = 1,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws as `sample` gives them, and their log-densities `[batch]` in nats."""
-        x = self.sample(seeds, context)
-        return x, self.distribution(context).log_prob(x)
+        """Draws as `sample` gives them, and their log-densities `[batch]` in nats.
+
+        Args:
+            seeds: int32 `[batch]`.
+            context: What to condition on.
+            repeats: How many draws in succession have the same row of the context,
+                which then has `batch / repeats` rows.
+        """
+        x, distribution = self.sample_and_distribution(
+            seeds, repeat_rows(context, repeats)
+        )
+        return x, distribution.log_prob(x)
+
+    def sample_and_kl(
+        self, seeds: tf.Tensor, other: tfd.Distribution, context: Context = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws, and the divergence from another distribution, `[batch]` in nats.
+
+        The closed form of `KL(p || other)` where TFP has one for the two distributions;
+        else `log p(x) - log other(x)` at the draw, whose mean it is.
+        """
+        x, distribution = self.sample_and_distribution(seeds, context)
+        divergence = kl_divergence(distribution, other)
+        if divergence is None:
+            divergence = distribution.log_prob(x) - other.log_prob(x)
+        return x, divergence
 
     def adapt(self, x: tf.Tensor, context: Context = None) -> None:
         """Starts the layer from data `[rows, *event_shape]`; most layers ignore it."""
+
+    def adapt_to_context(self, context: Context) -> None:
+        """Starts the networks of the context from contexts; most layers ignore it."""
 
     def call(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
         """Log-density of each row of `x`, `[batch]` in nats."""
@@ -114,18 +159,23 @@ class GenerativeModel(Serializable, keras.Model):
     `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step, the replica and
     their place.
 
+    `clip_norm` is the global norm to which `fit` clips gradients, 0 for no clipping.
+    The optimiser could do so too, but the norm is known here, from the search for
+    numbers that are not finite, and another would take as long as a layer.
+
     Args:
         objective: What `fit` minimises; by default minus the first term.
         **kwargs: `name` and `dtype`, as for every Keras layer.
     """
 
-    kind: ClassVar[str]
+    kind: str
     term_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, objective: Objective | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.objective = objective or MaximumLikelihood()
         self.noise_seed = 0
+        self.clip_norm = 0.0
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
         self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
@@ -217,8 +267,9 @@ class GenerativeModel(Serializable, keras.Model):
     ) -> None:
         """Starts the layers that take their scale from data.
 
-        Looks at no more than 50,000 rows, chosen by `seed`. To be called once: before
-        `fit`, outside any strategy's replica, and not when training is resumed.
+        Looks at no more than 50,000 rows, and at fewer of large examples: at 10,699 of
+        28 x 28 pixels. To be called once: before `fit`, outside any strategy's replica,
+        and not when training is resumed.
 
         Args:
             x: Training data `[rows, *event_shape]`.
@@ -226,8 +277,9 @@ class GenerativeModel(Serializable, keras.Model):
             seed: Chooses the rows, and the noise of models that add any.
         """
         rows = np.arange(len(x))
-        if len(x) > ADAPT_ROWS:
-            rows = np.random.default_rng(seed).choice(rows, ADAPT_ROWS, replace=False)
+        most = min(ADAPT_ROWS, max(1, ADAPT_NUMBERS // math.prod(self.event_shape)))
+        if len(x) > most:
+            rows = np.random.default_rng(seed).choice(rows, most, replace=False)
         inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
         if context is not None:
             inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])
@@ -272,8 +324,12 @@ class GenerativeModel(Serializable, keras.Model):
                 loss += tf.add_n(self.losses)
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        checked = (*terms.values(), losses, tf.linalg.global_norm(gradients))
-        finite = self.first_non_finite.update(checked, step)
+        norm = tf.linalg.global_norm(gradients)
+        finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
+        if self.clip_norm:
+            limit = self.optimizer.scale_loss(tf.cast(self.clip_norm, norm.dtype))
+            clipping = limit / tf.maximum(limit, norm)
+            gradients = [None if g is None else clipping * g for g in gradients]
         gradients = [
             None if g is None else tf.where(finite, g, tf.zeros_like(g))
             for g in gradients
@@ -320,6 +376,13 @@ class GenerativeModel(Serializable, keras.Model):
             if replica is not None:  # None in the scope of a strategy, outside its run.
                 seeds = random.fold_in(seeds, replica.replica_id_in_sync_group)
         return inputs, seeds
+
+
+def repeat_rows(context: Context, repeats: int | tf.Tensor) -> Context:
+    """Each row of a context so many times in succession."""
+    if context is None or (isinstance(repeats, int) and repeats == 1):
+        return context
+    return tf.nest.map_structure(lambda rows: tf.repeat(rows, repeats, axis=0), context)
 
 
 def _weighted_mean(losses: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfgen.losses import importance_weighted_bound
 from tfgen.serialization import Serializable
 
 if TYPE_CHECKING:
     from tfgen.base import ArrayLike, DistributionLayer, GenerativeModel
+    from tfgen.models.vae import VAE
 
 
 class Objective(Serializable):
@@ -46,6 +48,109 @@ class MaximumLikelihood(Objective):
         del step  # The same at every step.
         terms = model.terms(inputs, seeds)
         return -terms[model.term_names[0]], terms
+
+
+class ELBO(Objective):
+    """Minus the evidence lower bound, with a weight on the divergence that warms up.
+
+        loss of a row = weight * kl - log_likelihood,    weight = min(1, step / warm_up)
+
+    Without a warm-up the divergence may win at once, and codes then say nothing. The
+    terms have the whole divergence at every step: what is reported is the bound.
+
+    Args:
+        warm_up: After how many steps the weight is 1; 0 for a weight of 1 throughout.
+
+    Raises:
+        ValueError: If there are less than 0 steps.
+
+    References:
+        Sonderby, Raiko, Maaloe, Sonderby and Winther, 2016. Ladder Variational
+        Autoencoders. https://arxiv.org/abs/1602.02282
+    """
+
+    def __init__(self, warm_up: int = 0) -> None:
+        if warm_up < 0:
+            raise ValueError(
+                f"A warm-up takes 0 steps or more; received warm_up={warm_up}. "
+                "Give 0 for none."
+            )
+        self.warm_up = warm_up
+
+    def __call__(
+        self,
+        model: "GenerativeModel",
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of each row, `[batch]` in nats, and all terms."""
+        terms = model.terms(inputs, seeds)
+        weight = tf.ones([], terms["kl"].dtype)
+        if self.warm_up > 0:
+            weight = tf.minimum(tf.cast(step, weight.dtype) / self.warm_up, weight)
+        return weight * terms["kl"] - terms["log_likelihood"], terms
+
+
+class Reconstruction(Objective):
+    """Minus the log-likelihood at the code, and minus the log-density of the code.
+
+    For an `Autoencoder`, whose encoder and decoder learn from the first and whose prior
+    learns from the second.
+    """
+
+    def __call__(
+        self,
+        model: "GenerativeModel",
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss of each row, `[batch]` in nats, and all terms."""
+        del step  # The same at every step.
+        terms = model.terms(inputs, seeds)
+        return -terms["reconstruction"] - terms["code"], terms
+
+
+class ImportanceWeighted(Objective):
+    """Minus the importance-weighted bound of several draws: that of an IWAE.
+
+        loss of a row = -log(mean_k p(x, z_k) / q(z_k | x)),    z_k ~ q(z | x)
+
+    The encoder sees each row once, the decoder each draw. The terms are the means over
+    the draws, so that the `elbo` is that of one draw, and not this bound.
+
+    Args:
+        num_samples: Draws for each row.
+
+    Raises:
+        ValueError: If there is not even one.
+
+    References:
+        Burda, Grosse and Salakhutdinov, 2016. Importance Weighted Autoencoders.
+        https://arxiv.org/abs/1509.00519
+    """
+
+    def __init__(self, num_samples: int) -> None:
+        if num_samples < 1:
+            raise ValueError(
+                "An importance-weighted bound takes at least 1 draw; received "
+                f"num_samples={num_samples}. Usual numbers are 5 and 50."
+            )
+        self.num_samples = num_samples
+
+    def __call__(
+        self,
+        model: "VAE",
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        step: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Minus the bound, `[batch]` in nats, and all terms."""
+        del step  # The same at every step.
+        draws = model.draws(inputs, seeds, self.num_samples)
+        terms = {name: tf.reduce_mean(rows, axis=1) for name, rows in draws.items()}
+        return -importance_weighted_bound(draws["elbo"]), terms
 
 
 class Distillation(Objective):

@@ -16,6 +16,11 @@ UNITS = {
     "seed": "seed of the row's noise, any integer",
     "log_prob": "nats",
     "elbo": "nats",
+    "log_likelihood": "nats, a part of elbo",
+    "kl": "nats, a part of elbo",
+    "loc": "mean of the latent code",
+    "scale": "standard deviation of the latent code",
+    "mean": "mean of x, in its own units",
 }
 
 

@@ -11,6 +11,13 @@ _MODEL = flags.DEFINE_string("model", None, "Recipe file, if it is one of your o
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where prepared data are kept, if not where they were."
 )
+_NUM_IMPORTANCE_SAMPLES = flags.DEFINE_integer(
+    "num_importance_samples",
+    0,
+    "Draws for each test row for an estimate of log p(x), of models with a posterior "
+    "of codes; 0 for none.",
+    lower_bound=0,
+)
 
 
 def main() -> None:
@@ -24,7 +31,8 @@ def main() -> None:
     recipe = _MODEL.value or run.config["model"]
     own = run.config.get("recipe") is not None and _MODEL.value is None
     references = () if own else find_recipe(recipe).references
-    numbers = report_on(run.model, run.load_data(_DATA_DIR.value))
+    data = run.load_data(_DATA_DIR.value)
+    numbers = report_on(run.model, data, _NUM_IMPORTANCE_SAMPLES.value)
     print(describe({**run.report, **numbers}, run.spec, references))
 
 

@@ -1,21 +1,28 @@
 """Numbers of a trained model: terms of rows, means with standard errors, reports."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
-from tfgen.metrics import bits_per_dim
+from tfgen.distributions import Flow
+from tfgen.flows import Logit
+from tfgen.metrics import bits_per_dim, logit_space_log_prob
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
 from zoo.recipe import Reference
 
+# From a batch of rows with their seeds to `[batch]` for each name, as models are.
+Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+
 # Enough for a percentile to a tenth, and quick for every model.
 _QUANTILE_ROWS = 20_000
 _FRESH_POINTS = 100_000
+_KINDS = {"lower_bound": "lower bound", "none": "no likelihood"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +59,11 @@ class Scorer:
     """The terms of rows, as NumPy arrays; a row's numbers depend on nothing else.
 
     Args:
-        model: The model.
+        model: The model, or another function of the same inputs.
         seed: Of the noise of models that add any, with the number of the row.
     """
 
-    def __init__(self, model: GenerativeModel, seed: int = EVALUATION_SEED) -> None:
+    def __init__(self, model: Terms, seed: int = EVALUATION_SEED) -> None:
         self._seed = seed
         # One trace for all batches; without XLA, whose compilation would cost more.
         self._terms = tf.function(model)
@@ -71,8 +78,23 @@ class Scorer:
         return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def report_on(model: GenerativeModel, data: DataSet) -> Json:
-    """Everything that is reported of a trained model, ready for `report.json`."""
+def report_on(
+    model: GenerativeModel, data: DataSet, num_importance_samples: int = 0
+) -> Json:
+    """Everything that is reported of a trained model, ready for `report.json`.
+
+    Args:
+        model: The model.
+        data: The data set.
+        num_importance_samples: Draws for each test row, for an estimate of `log p(x)`;
+            0 for none.
+
+    Raises:
+        ValueError: If such an estimate is wanted of a model that has none.
+        ArithmeticError: If a number is not finite.
+    """
+    if num_importance_samples > 0:
+        _require_importance_samples(model)
     scorer = Scorer(model)
     answer = model.term_names[0]
     report: Json = {"kind": model.kind, "unit": "nats per example"}
@@ -84,10 +106,23 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
             term: dataclasses.asdict(Estimate.of(values))
             for term, values in terms.items()
         }
-    if data.spec.levels is not None:
+    if num_importance_samples > 0:
+        values = model.importance_log_prob(
+            data.test.x, num_importance_samples, seed=EVALUATION_SEED
+        ).numpy()
+        _require_finite(values, "log p of the test split")
+        report["importance"] = {
+            "num_samples": num_importance_samples,
+            "test": dataclasses.asdict(Estimate.of(values)),
+        }
+    # What is no density of the data has none of its units either.
+    if data.spec.levels is not None and model.kind != "none":
         mean = report["test"][answer]["mean"]
         report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
-    if data.log_prob is not None:
+        if (logits := _terms_of_logits(model, data.spec.levels)) is not None:
+            values = Scorer(logits)(data.test)[answer]
+            report["logit_space"] = dataclasses.asdict(Estimate.of(values))
+    if data.log_prob is not None and model.kind != "none":
         # The same points for both densities: their difference has the smaller error.
         points = data.test
         if data.sample is not None:
@@ -104,6 +139,33 @@ def report_on(model: GenerativeModel, data: DataSet) -> Json:
     _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
     return report
+
+
+def _terms_of_logits(model: GenerativeModel, levels: int) -> Terms | None:
+    """The terms in the unit of papers that report on logits; None without a logit."""
+    density = getattr(model, "density", None)
+    layers = density.bijectors if isinstance(density, Flow) else ()
+    alphas = [layer.alpha for layer in layers if isinstance(layer, Logit)]
+    if not alphas:
+        return None
+
+    def terms(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        x = model.dequantize(inputs["x"], inputs["seed"])
+        return {
+            name: logit_space_log_prob(values, x, levels=levels, alpha=alphas[0])
+            for name, values in model(inputs).items()
+        }
+
+    return terms
+
+
+def _require_importance_samples(model: GenerativeModel) -> None:
+    if not hasattr(model, "importance_log_prob") or model.kind == "none":
+        raise ValueError(
+            "Importance sampling estimates log p(x) for models with a posterior of "
+            f"codes and a likelihood; received a {type(model).__name__} of kind "
+            f"{model.kind}. Leave --num_importance_samples out."
+        )
 
 
 def _require_finite(
@@ -134,14 +196,23 @@ def describe(
     references: Sequence[Reference] = (),
 ) -> str:
     """The numbers of a report for people, a line each."""
-    kind = str(report["kind"]).replace("_", " ")
+    kind = _KINDS.get(report["kind"], report["kind"])
     lines = [f"{report['model']} on {spec.name}, {kind}, nats per example"]
     for split in ("validation", "test"):
         for term, estimate in report[split].items():
             shown = Estimate(**estimate)
             lines.append(f"  {split:10} {term:14} {shown}   ({shown.rows} rows)")
+    if "importance" in report:
+        shown = Estimate(**report["importance"]["test"])
+        lines.append(
+            f"  {'test':10} {'log p':14} {shown}   ({shown.rows} rows, "
+            f"{report['importance']['num_samples']} importance samples each)"
+        )
     if "bits_per_dim" in report:
         lines.append(f"  {'test':10} {'bits per dim':14} {report['bits_per_dim']:.3f}")
+    if "logit_space" in report:
+        shown = Estimate(**report["logit_space"])
+        lines.append(f"  {'test':10} {'of the logits':14} {shown}   (nats)")
     if "divergence" in report:
         shown = Estimate(**report["divergence"])
         lines.append(
@@ -155,7 +226,7 @@ def describe(
                 f"({report['teacher']['model']}, {shown.rows} test rows)"
             )
     for reference in references:
-        if reference.dataset == spec.name:
+        if reference.dataset == spec.name and report["kind"] != "none":
             lines.append(
                 f"  {'reference':10} {'':14} {reference.value:.3f}           "
                 f"({reference.source})"

@@ -1,14 +1,23 @@
 """What recipes share: parts that depend on the data."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
+
+import keras
 
 import tfgen
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
-from tfgen.distributions import Flow
+from tfgen.distributions import (
+    Bernoulli,
+    Categorical,
+    DiscretizedLogistic,
+    Flow,
+    Gaussian,
+    GreyBernoulli,
+)
 from tfgen.flows import Flatten, Logit, Scale, Standardize
-from tfgen.networks import Normalize, OneHot
+from tfgen.networks import MLP, Chain, Normalize, OneHot
 from zoo.data import DataSpec
 
 ContextNetwork: TypeAlias = OneHot | Normalize
@@ -82,3 +91,90 @@ def as_model(spec: DataSpec, density: DistributionLayer) -> GenerativeModel:
     if spec.steps is not None:
         return tfgen.Dequantized(density, steps=spec.steps, offsets=spec.offsets)
     return tfgen.DensityModel(density)
+
+
+def encoder_network(spec: DataSpec, network: keras.layers.Layer) -> Chain:
+    """The network of an encoder, behind layers that take data in their own units.
+
+    Args:
+        spec: The data.
+        network: From vectors: levels from 0 to 1, or numbers of mean 0 and variance 1.
+    """
+    flatten = keras.layers.Flatten()
+    if spec.levels is None:
+        return Chain([flatten, Normalize(spec.num_features), network])
+    return Chain([keras.layers.Rescaling(1.0 / (spec.levels - 1)), flatten, network])
+
+
+def dense_encoder(
+    spec: DataSpec, hidden_units: Sequence[int], activation: str, out_features: int
+) -> Chain:
+    """Dense layers from data in their own units to a vector."""
+    network = MLP(spec.num_features, hidden_units, out_features, activation=activation)
+    return encoder_network(spec, network)
+
+
+def dense_decoder(
+    spec: DataSpec,
+    hidden_units: Sequence[int],
+    activation: str,
+    latents: int,
+    likelihood: str,
+) -> DistributionLayer:
+    """`p(x | z)` by dense layers, which are those of `dense_encoder` turned round."""
+
+    def network(num_parameters: int) -> MLP:
+        return MLP(
+            latents,
+            hidden_units[::-1],
+            spec.num_features * num_parameters,
+            activation=activation,
+        )
+
+    return decoder(spec, network, likelihood)
+
+
+def decoder(
+    spec: DataSpec,
+    network: Callable[[int], keras.layers.Layer],
+    likelihood: str,
+) -> DistributionLayer:
+    """`p(x | z)` as it suits the data, in their own units.
+
+    Args:
+        spec: The data.
+        network: Makes a network from codes, with so many outputs for each feature.
+        likelihood: `auto`, which is `bernoulli` for bits, `discretized_logistic` for
+            more levels, and else `gaussian`. For levels also `categorical`; and
+            `bernoulli`, which for more than 2 is no likelihood.
+
+    Raises:
+        ValueError: If the likelihood does not suit the data, or none does.
+    """
+    shape, levels = spec.event_shape, spec.levels
+    if spec.steps is not None:
+        raise ValueError(
+            "Decoders have likelihoods of levels or of continuous columns; received "
+            f"{spec.name}, with columns on a grid. Leave these out (--drop), or take a "
+            "flow."
+        )
+    if levels is None:
+        suitable = ["gaussian"]
+    else:
+        suitable = ["bernoulli", "discretized_logistic", "categorical"]
+    if likelihood == "auto":
+        likelihood = suitable[0 if levels in (None, 2) else 1]
+    if likelihood not in suitable:
+        raise ValueError(
+            f"Likelihoods of {spec.name} are auto, {', '.join(suitable)}; received "
+            f"likelihood={likelihood}. Leave it out for one that suits the data."
+        )
+    if levels is None:
+        return Flow(Gaussian(shape, network(2)), [Standardize(shape)])
+    if likelihood == "discretized_logistic":
+        return DiscretizedLogistic(shape, levels, network(2))
+    if likelihood == "categorical":
+        return Categorical(shape, levels, network(levels))
+    if levels == 2:
+        return Bernoulli(shape, network(1))
+    return GreyBernoulli(shape, levels, network(1))

@@ -66,11 +66,13 @@ def draw_picture(
         context: What the samples were drawn under.
     """
     spec = data.spec
+    # Floats would be taken for shades from 0 to 1.
+    samples = samples.astype(spec.dtype)
     if spec.is_image:
         return _draw_images(path, spec, samples, context)
     test = data.test.x
     columns = spec.columns or tuple(f"x{i + 1}" for i in range(spec.num_features))
-    if spec.num_features == 2 and context is None:
+    if spec.num_features == 2 and context is None and model.kind != "none":
         scorer = Scorer(model)
 
         def log_prob(points: np.ndarray) -> np.ndarray:

@@ -18,8 +18,10 @@ from tfgen.distributions import (
     Autoregressive,
     Bernoulli,
     Categorical,
+    DiscretizedLogistic,
     Flow,
     Gaussian,
+    GreyBernoulli,
     Logistic,
     Mixture,
     StandardNormal,
@@ -126,10 +128,16 @@ class States(NamedTuple):
 DISCRETE = {
     "bernoulli": States(lambda: Bernoulli([2, 2], MLP(3, [8], 4)), 2, CONTEXT),
     "categorical": States(lambda: Categorical([3], 4, MLP(3, [8], 12)), 4, CONTEXT),
+    "discretized logistic": States(
+        lambda: DiscretizedLogistic([3], 4, MLP(3, [8], 6)), 4, CONTEXT
+    ),
     "made 1": States(lambda: autoregressive(Bernoulli, [1]), 2),
     "made 6": States(lambda: autoregressive(Bernoulli, [6]), 2),
     "made 2x3": States(lambda: autoregressive(Bernoulli, [2, 3]), 2),
     "categorical made 3": States(lambda: autoregressive(Categorical, [3], 3), 3),
+    "discretized made 3": States(
+        lambda: Autoregressive(DiscretizedLogistic([3], 4, MADE(3, 2, [12]))), 4
+    ),
 }
 ALL = {**DENSITIES, **DISCRETE}
 
@@ -531,3 +539,128 @@ def test_nice_has_one_scale_and_it_is_at_the_top():
     names = [type(layer).__name__ for layer in tfgen.nice([4], num_steps=3).bijectors]
     assert names.count("ActNorm") == 1
     assert names[-1] == "ActNorm"
+
+
+def constant(value):
+    """A network that gives the same vector, whatever the context."""
+    value = np.asarray(value, float)
+    network = MLP(1, [], value.size, dtype="float64")
+    network.set_weights([np.zeros([1, value.size]), value.ravel()])
+    return network
+
+
+def logistics(loc, scale, levels):
+    """A discretised logistic of given locations and scales, in units of a level."""
+    half = (levels - 1) / 2
+    log_scale = np.log(np.asarray(scale) / half) + 2.0
+    parameters = np.stack([loc / half - 1, 5.0 * np.arctanh(log_scale / 5.0)], axis=-1)
+    return DiscretizedLogistic(
+        [len(loc)], levels, constant(parameters), dtype="float64"
+    )
+
+
+LOC = np.array([-300.0, -0.5, 0.0, 3.2, 127.5, 127.5, 250.0, 255.4, 900.0])
+SCALE = np.array([30.0, 2.0, 0.5, 0.3, 0.15, 80.0, 7.0, 1.0, 20.0])
+
+
+def level_probabilities(loc=LOC, scale=SCALE, levels=256):
+    """By differences of scipy's distribution functions: `[levels, elements]`."""
+    edges = np.arange(levels - 1)[:, np.newaxis] + 0.5
+    cdf = scipy.stats.logistic(loc, scale).cdf(edges)
+    sf = scipy.stats.logistic(loc, scale).sf(edges)
+    cdf = np.concatenate([0 * cdf[:1], cdf, 0 * cdf[:1] + 1])
+    sf = np.concatenate([0 * sf[:1] + 1, sf, 0 * sf[:1]])
+    # The smaller of both has all its digits.
+    return np.where(cdf[1:] < 0.5, np.diff(cdf, axis=0), -np.diff(sf, axis=0))
+
+
+def test_discretized_logistic_agrees_with_scipy():
+    layer = logistics(LOC, SCALE, 256)
+    x = tf.repeat(tf.range(256, dtype=tf.float64)[:, tf.newaxis], len(LOC), axis=1)
+    elements = layer.distribution(tf.zeros([256, 1], tf.float64)).distribution
+    log_probs = elements.log_prob(x).numpy()
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=0), 1.0, rtol=1e-9)
+    expected = level_probabilities()
+    seen = expected > 1e-290
+    np.testing.assert_allclose(log_probs[seen], np.log(expected[seen]), 1e-9, 1e-12)
+    assert np.all(np.isfinite(log_probs))
+
+
+def test_discretized_logistic_is_stable_in_single_precision():
+    exact = logistics(LOC, SCALE, 256)
+    layer = DiscretizedLogistic([len(LOC)], 256, MLP(1, [], 2 * len(LOC)))
+    layer.set_weights(exact.get_weights())
+    context = tf.zeros([256, 1])
+    x = tf.repeat(tf.range(256.0)[:, tf.newaxis], len(LOC), axis=1)
+    with tf.GradientTape() as tape:
+        log_prob = layer.distribution(context).distribution.log_prob(x)
+    for gradient in tape.gradient(log_prob, layer.trainable_weights):
+        assert np.all(np.isfinite(gradient))
+    context, x = (tf.cast(value, tf.float64) for value in (context, x))
+    expected = exact.distribution(context).distribution.log_prob(x)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_values_between_and_beyond_the_levels_are_impossible():
+    layer = logistics(np.zeros(2), np.ones(2), 4)
+    x = tf.constant([[1, 2], [1, 4], [-1, 0], [0.5, 1], [np.nan, 1]], tf.float64)
+    log_prob = layer(x, tf.zeros([5, 1], tf.float64)).numpy()
+    assert np.isfinite(log_prob[0])
+    np.testing.assert_array_equal(log_prob[1:], [-np.inf, -np.inf, -np.inf, np.nan])
+
+
+def test_discretized_logistic_has_nearly_the_mean_of_its_levels():
+    layer = logistics(LOC, SCALE, 256)
+    mean = layer.distribution(tf.zeros([1, 1], tf.float64)).mean()[0].numpy()
+    error = np.abs(mean - np.arange(256.0) @ level_probabilities())
+    assert np.all(error < 0.5)
+    assert np.all(error[SCALE >= 1] < 0.02)
+
+
+MEANS = {
+    "bernoulli": ALL["bernoulli"],
+    "categorical": ALL["categorical"],
+    "gaussian 2": ALL["gaussian 2"],
+    "standardized": Case(lambda: Flow(gaussian(2), [Standardize([2])]), CONTEXT),
+    "grey": Case(lambda: GreyBernoulli([2], 5, MLP(3, [8], 2)), CONTEXT),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_means_are_those_of_samples(name, randomize):
+    layer = randomize(MEANS[name].make(), stddev=0.3)
+    for weight in layer.non_trainable_weights:
+        weight.assign(weight + 0.5)
+    context = tf.repeat(tf.constant([CONTEXT]), 4000, axis=0)
+    seeds = tfgen.random.row_seeds(0, tf.range(4000))
+    samples, distribution = layer.sample_and_distribution(seeds, context)
+    mean = distribution.mean()
+    assert mean.shape == samples.shape
+    error = np.std(samples, axis=0) / np.sqrt(4000)
+    np.testing.assert_array_less(np.abs(np.mean(samples, axis=0) - mean[0]), 4 * error)
+    np.testing.assert_array_equal(samples, layer.sample(seeds, context))
+    log_prob = distribution.log_prob(samples)
+    np.testing.assert_allclose(log_prob, layer(samples, context), rtol=1e-5)
+
+
+def test_a_flow_with_bends_has_no_mean():
+    with pytest.raises(NotImplementedError, match="where its bijectors are affine"):
+        logit_flow().distribution().mean()
+
+
+def test_grey_values_have_the_cross_entropy():
+    layer = GreyBernoulli([2], 256, constant([0.4, -3.0]), dtype="float64")
+    x, p = np.array([[0.0, 255.0], [51.0, 204.0]]), 1 / (1 + np.exp([-0.4, 3.0]))
+    t = x / 255
+    expected = np.sum(t * np.log(p) + (1 - t) * np.log(1 - p), axis=1)
+    context = tf.zeros([2, 1], tf.float64)
+    np.testing.assert_allclose(layer(tf.constant(x), context), expected, rtol=1e-9)
+    np.testing.assert_allclose(layer.distribution(context).mean()[0], 255 * p)
+    assert set(np.unique(layer.sample(tf.range(2), context))) <= {0.0, 255.0}
+    assert not layer.normalized
+    assert Bernoulli([2], MLP(1, [], 2)).normalized
+
+
+def test_discretized_logistic_refuses_one_level():
+    with pytest.raises(ValueError, match="at least 2 levels; received levels=1"):
+        DiscretizedLogistic([2], 1, MLP(1, [], 4))

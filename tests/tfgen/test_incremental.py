@@ -15,7 +15,7 @@ import tfgen
 from tfgen import bijectors, flows
 from tfgen.bijectors import Additive, Affine, RationalQuadratic
 from tfgen.distributions import Autoregressive, Bernoulli, Categorical, Gaussian
-from tfgen.networks import MADE
+from tfgen.networks import MADE, masked_dense
 
 BATCH = 5
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
@@ -159,6 +159,13 @@ def test_parameters_are_those_of_a_call(name, example):
     np.testing.assert_allclose(
         tf.stack(parameters, axis=1), network(x, context), **CLOSE
     )
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_steps_agree_with_passes_of_blocks(name, example, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", 2)
+    case = example(name)
+    assert_all_close(steps(*case), passes(*case))
 
 
 @pytest.mark.parametrize("name", CASES)

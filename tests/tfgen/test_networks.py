@@ -2,11 +2,21 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.networks import MADE, MLP, Normalize, OneHot
+from tfgen.networks import (
+    MADE,
+    MLP,
+    Chain,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Normalize,
+    OneHot,
+    masked_dense,
+)
 
 
 class Case(NamedTuple):
@@ -38,6 +48,11 @@ def case(request):
     return MADES[request.param]
 
 
+@pytest.fixture(params=[4, 256], ids=["blocks", "whole"])
+def block_size(request, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", request.param)
+
+
 def make(case, randomize):
     """The network with random weights, and inputs for it, context among them."""
     network = MADE(
@@ -67,6 +82,7 @@ def depends(network, x, context, on):
     ).astype(bool)
 
 
+@pytest.mark.usefixtures("block_size")
 def test_made_is_autoregressive(case, randomize):
     network, x, context = make(case, randomize)
     assert network(x, context).shape == (2, case.features, case.num_parameters)
@@ -86,6 +102,7 @@ def test_every_coordinate_depends_on_the_context(name, randomize):
     assert np.all(depends(network, x, context, on=context))
 
 
+@pytest.mark.usefixtures("block_size")
 def test_degrees_are_sorted_and_masks_block_triangular(case, randomize):
     network, _, _ = make(case, randomize)
     inputs, *hidden, outputs = network.degrees()
@@ -99,32 +116,55 @@ def test_degrees_are_sorted_and_masks_block_triangular(case, randomize):
         assert np.ptp(counts) <= 1
         # A unit of the degree of the last input would see what nothing may use.
         assert degrees[-1] < max(case.features, 2)
-    for mask in network.masks():
+    for layer in (*network._hidden, network._output):
+        seen = layer.kernel_and_bias()[0].numpy() != 0
         # Once a unit sees an input, so do all the units after it.
-        assert np.all(np.diff(mask, axis=1) >= 0)
+        assert np.all(np.diff(seen.astype(int), axis=1) >= 0)
         # A unit sees a prefix of its inputs.
-        assert np.all(np.diff(mask, axis=0) <= 0)
+        assert np.all(np.diff(seen.astype(int), axis=0) <= 0)
 
 
-def test_made_is_one_product_a_layer(randomize, monkeypatch):
-    case = MADES["three features"]
-    network, x, _ = make(case, randomize)
-    products = []
-    matmul = tf.linalg.matmul
-    monkeypatch.setattr(
-        tf.linalg, "matmul", lambda a, b: products.append(b.shape) or matmul(a, b)
+# Degrees of inputs and outputs, and the sizes of the kernels of blocks of two columns.
+DEGREES = {
+    "a square": ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [(2, 2), (4, 2), (6, 2)]),
+    "more outputs": ([1, 2, 3, 4], [1, 1, 2, 3, 4, 4], [(2, 3), (4, 3)]),
+    "more inputs": ([0, 0, 1, 1, 2, 2], [0, 1, 2], [(6, 3)]),
+    "nothing seen by the first": ([2, 3, 4, 4], [1, 1, 3, 4], [(0, 2), (4, 2)]),
+    "inputs that nobody sees": ([1, 2, 3, 9], [1, 2, 3, 4], [(2, 2), (3, 2)]),
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", DEGREES)
+def test_blocks_agree_with_a_masked_product(name, strict, randomize, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", 2)
+    n_in, n_out, sizes = DEGREES[name]
+    # Degrees are integers: below n + 1 is up to n.
+    outputs = np.array(n_out) + strict
+    layer = randomize(
+        masked_dense.MaskedDense(n_in, outputs, strict=strict, dtype="float64")
     )
-    network(x)
-    assert products == [(3, 8), (8, 8), (8, 6)]
+    assert [w.shape for w in layer.weights if len(w.shape) == 2] == sizes
+    kernel, bias = (weights.numpy() for weights in layer.kernel_and_bias())
+    np.testing.assert_array_equal(kernel != 0, np.less_equal.outer(n_in, n_out))
+    x = np.random.default_rng(0).standard_normal([2, 3, len(n_in)])
+    expected = x @ kernel + bias
+    assert np.all(bias != 0)
+    np.testing.assert_allclose(layer(tf.constant(x)), expected, rtol=1e-12)
+
+
+def test_blocks_leave_out_most_of_what_is_masked():
+    degrees = np.arange(1024)
+    layer = masked_dense.MaskedDense(degrees, degrees)
+    assert layer.count_params() == 1024 + 1024**2 * 5 // 8
 
 
 def test_made_agrees_with_masked_products(randomize):
     network, x, context = make(MADES["three features, context"], randomize)
-    kernels = [layer.kernel.numpy() for layer in (*network._hidden, network._output)]
-    biases = [layer.bias.numpy() for layer in (*network._hidden, network._output)]
     h = x.numpy()
-    for index, mask in enumerate(network.masks()):
-        h = h @ (kernels[index] * mask.numpy()) + biases[index]
+    for index, layer in enumerate((*network._hidden, network._output)):
+        kernel, bias = layer.kernel_and_bias()
+        h = h @ kernel.numpy() + bias.numpy()
         if index < 2:
             h += context.numpy() @ network._context[index].kernel.numpy()
             h = np.logaddexp(0.0, h)
@@ -205,3 +245,75 @@ def test_normalize_gives_mean_zero_and_variance_one():
     np.testing.assert_allclose(normalized.mean(axis=0), [0, 0], atol=0.02)
     np.testing.assert_allclose(normalized.std(axis=0), [1, 1], rtol=1e-3)
     assert layer.trainable_weights == []
+
+
+IMAGES = [(28, 28), (28, 20), (28, 28, 1), (64, 64, 3), (64, 64), (7, 5, 2), (4, 4)]
+
+
+@pytest.mark.parametrize("event_shape", IMAGES, ids=str)
+@pytest.mark.parametrize("gated", [False, True])
+def test_convolutions_take_images_of_any_size(event_shape, gated, randomize):
+    encoder = ConvolutionalEncoder(event_shape, [3, 4], 5, gated=gated)
+    strides, channels = [2, 1, 2], (*event_shape, 1)[2]
+    decoder = ConvolutionalDecoder(
+        5, event_shape, [4, 3, 2], 2, strides=strides, gated=gated
+    )
+    for network in (encoder, decoder):
+        weights = len(network.trainable_weights)
+        randomize(network)
+        x = tf.random.stateless_normal([3, *event_shape], [0, 1])
+        z = encoder(x)
+        parameters = decoder(z)
+        assert len(network.trainable_weights) == weights  # Made in the constructor.
+    assert z.shape == (3, 5)
+    assert parameters.shape == (3, *event_shape[:2], 2 * channels)
+    # Every input matters to the code, and the code to every output.
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, z])
+        code, output = encoder(x), decoder(z)
+    for z_slope in (tape.gradient(code, x), tape.gradient(output, z)):
+        assert np.all(np.any(z_slope != 0, axis=0))
+    for row in (0, 2):
+        alone = encoder(x[row : row + 1])[0]
+        np.testing.assert_allclose(alone, z[row], rtol=1e-4, atol=1e-4)
+    assert encoder(x[:0]).shape == (0, 5)
+    assert decoder(z[:0]).shape == (0, *parameters.shape[1:])
+
+
+def test_gates_weigh_one_half_of_the_filters_by_the_other(randomize):
+    encoder = randomize(ConvolutionalEncoder([2, 2], [3], 5, kernel_size=1, gated=True))
+    kernel, bias, out_kernel, out_bias = encoder.get_weights()
+    x = np.random.default_rng(0).standard_normal([4, 2, 2]).astype("float32")
+    maps = (
+        x[:, :1, :1, np.newaxis] @ kernel[0, 0] + bias
+    )  # The stride leaves one pixel.
+    gated = maps[..., :3] / (1 + np.exp(-maps[..., 3:]))
+    expected = gated.reshape(4, 3) @ out_kernel + out_bias
+    np.testing.assert_allclose(encoder(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([28], [4], 3), r"need images.*received event_shape=\[28\]. Take an MLP"),
+        (([8, 8], [], 3), r"at least one; received filters=\[\], strides=\[\]"),
+    ],
+)
+def test_convolutions_refuse_what_is_no_image(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ConvolutionalEncoder(*arguments)
+    with pytest.raises(ValueError, match=r"filters=\[4, 8\], strides=\[2\]"):
+        ConvolutionalDecoder(3, [8, 8], [4, 8], 1, strides=[2])
+
+
+def test_a_chain_adapts_what_takes_its_scale_from_data(randomize):
+    data = np.random.default_rng(0).normal(5.0, 3.0, [100, 2, 1]).astype("float32")
+    mlp = randomize(MLP(2, [4], 3))
+    layers = [keras.layers.Rescaling(2.0), keras.layers.Flatten(), Normalize(2), mlp]
+    chain = Chain(layers)
+    chain.adapt(tf.constant(data))
+    flat = data.reshape(100, 2)
+    normalized = (flat - flat.mean(axis=0)) / flat.std(axis=0)
+    np.testing.assert_allclose(chain(data), mlp(normalized), rtol=1e-3, atol=1e-4)
+    assert len(chain.trainable_weights) == 4
+    Chain([mlp]).adapt(data)  # Nothing to start, and no shape that would fit.

@@ -16,6 +16,8 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import (
+    VAE,
+    Autoencoder,
     DensityModel,
     Dequantized,
     Serializable,
@@ -25,7 +27,15 @@ from tfgen import (
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
 from tfgen.networks.dense import Dense
-from tfgen.objectives import Distillation, MaximumLikelihood, Objective
+from tfgen.networks.masked_dense import MaskedDense
+from tfgen.objectives import (
+    ELBO,
+    Distillation,
+    ImportanceWeighted,
+    MaximumLikelihood,
+    Objective,
+    Reconstruction,
+)
 
 ABSTRACT = {
     Serializable,
@@ -36,6 +46,7 @@ ABSTRACT = {
     flows.AutoregressiveLayer,
     distributions.Elementwise,
     tfgen.GenerativeModel,
+    tfgen.LatentModel,
 }
 DIAGONAL_SIZE = distributions.mixture.num_parameters([2], 3, "diagonal")
 
@@ -55,12 +66,38 @@ PARTS = {
         "min_slope": 0.02,
     },
     Dense: {"in_features": 2, "out_features": 3, "zero_init": True, "use_bias": False},
+    MaskedDense: {
+        "in_degrees": (1, 2),
+        "out_degrees": (1, 1, 2),
+        "strict": True,
+        "zero_init": True,
+    },
     networks.MADE: {
         "features": 3,
         "num_parameters": 2,
         "hidden_units": (4, 5),
         "context_features": 2,
         "activation": "tanh",
+    },
+    networks.Chain: {"layers": [networks.Normalize(3), networks.MLP(3, [], 2)]},
+    networks.ConvolutionalDecoder: {
+        "in_features": 3,
+        "event_shape": (6, 5, 2),
+        "filters": (4, 3),
+        "num_parameters": 2,
+        "strides": (2, 1),
+        "kernel_size": 3,
+        "activation": "tanh",
+        "gated": True,
+    },
+    networks.ConvolutionalEncoder: {
+        "event_shape": (6, 5),
+        "filters": (3, 4),
+        "out_features": 3,
+        "strides": (1, 2),
+        "kernel_size": 3,
+        "activation": "tanh",
+        "gated": True,
     },
     networks.MLP: {
         "in_features": 2,
@@ -107,12 +144,22 @@ PARTS = {
         "num_categories": 3,
         "network": networks.MLP(3, [], 6),
     },
+    distributions.DiscretizedLogistic: {
+        "event_shape": (2,),
+        "levels": 5,
+        "network": networks.MLP(3, [], 4),
+    },
     distributions.Flow: {
         "base": normal(2),
         "bijectors": [flows.Scale([2], 2.0), flows.ActNorm([2])],
         "context_network": networks.OneHot(4),
     },
     distributions.Gaussian: {"event_shape": (2,), "network": networks.MLP(3, [], 4)},
+    distributions.GreyBernoulli: {
+        "event_shape": (2,),
+        "levels": 5,
+        "network": networks.MLP(3, [], 2),
+    },
     distributions.Logistic: {"event_shape": (2,)},
     distributions.Mixture: {
         "event_shape": (2,),
@@ -122,7 +169,16 @@ PARTS = {
     },
     distributions.StandardNormal: {"event_shape": (2, 2)},
     Distillation: {"teacher": DensityModel(normal(2))},
+    ELBO: {"warm_up": 100},
+    ImportanceWeighted: {"num_samples": 5},
     MaximumLikelihood: {},
+    Reconstruction: {},
+    Autoencoder: {
+        "encoder": networks.MLP(3, [], 2),
+        "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
+        "prior": normal(2),
+        "objective": MaximumLikelihood(),
+    },
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {
         "density": normal(2),
@@ -130,6 +186,12 @@ PARTS = {
         "steps": (0.5, 0.0),
         "offsets": (1.0, 2.0),
         "objective": MaximumLikelihood(),
+    },
+    VAE: {
+        "encoder": distributions.Gaussian([2], networks.MLP(3, [], 4)),
+        "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
+        "prior": normal(2),
+        "objective": ELBO(warm_up=5),
     },
 }
 
@@ -180,6 +242,35 @@ def keras_network():
     return DensityModel(distributions.Gaussian([2], network))
 
 
+def vae():
+    """A flow in the place of each part."""
+    encoder = distributions.Flow(
+        distributions.Gaussian([2], networks.MLP(4, [], 4)),
+        [flows.InverseAutoregressive([2], [4], context_features=4)],
+        networks.MLP(3, [5], 4),
+    )
+    decoder = distributions.Gaussian([3], networks.MLP(2, [4], 6))
+    decoder = distributions.Flow(decoder, [flows.Standardize([3])])
+    prior = tfgen.maf([2], num_steps=2, hidden_units=[4])
+    return VAE(encoder, decoder, prior, ImportanceWeighted(3))
+
+
+def convolutional():
+    """Networks of stock layers and our own, one after the other."""
+    encoder = networks.Chain(
+        [
+            keras.layers.Rescaling(2 / 3, -1.0),
+            networks.ConvolutionalEncoder([5, 4], [3], 2, gated=True),
+        ]
+    )
+    decoder = networks.ConvolutionalDecoder(2, [5, 4], [3], 2, gated=True)
+    return Autoencoder(
+        encoder,
+        distributions.DiscretizedLogistic([5, 4], 4, decoder),
+        distributions.Mixture([2], 1, "full"),
+    )
+
+
 MODELS = {
     "maf": lambda: DensityModel(tfgen.maf([3], num_steps=2, hidden_units=[4])),
     "all bijectors": lambda: DensityModel(all_bijectors()),
@@ -203,6 +294,8 @@ MODELS = {
         steps=[0.5, 0.0],
         offsets=[-1.0, 0.0],
     ),
+    "vae": vae,
+    "convolutional": convolutional,
 }
 WITH_CONTEXT = ("network", "context", "labels")
 
@@ -225,7 +318,7 @@ def answers(name, model):
     inputs = {"x": samples, "seed": tf.range(3)}
     if context is not None:
         inputs["context"] = context
-    (term,) = model.term_names
+    term, *_ = model.term_names
     return {"term": model(inputs)[term].numpy(), "samples": samples.numpy()}
 
 
@@ -326,7 +419,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
     model = keras.saving.load_model(path, safe_mode=True)
     given = np.load(path.with_suffix(".npz"))
     samples = model.sample(3, seed=5)
-    (term,) = model({"x": samples, "seed": tf.range(3)}).values()
+    term, *_ = model({"x": samples, "seed": tf.range(3)}).values()
     np.testing.assert_allclose(samples, given["samples"], rtol=1e-6)
     np.testing.assert_allclose(term, given["term"], rtol=1e-6)
     print(path.stem)
@@ -334,7 +427,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.keras")):
 
 
 def test_a_fresh_process_needs_only_the_import(randomize, tmp_path):
-    names = sorted(["maf", "levels", "made"])
+    names = sorted(["maf", "levels", "made", "vae"])
     for name in names:
         model = make(name, randomize)
         model.save(tmp_path / f"{name}.keras")

@@ -6,16 +6,24 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import random
-from tfgen.distributions import Gaussian, StandardNormal
+from tfgen.distributions import DiscretizedLogistic, Flow, Gaussian, StandardNormal
 from tfgen.networks import MLP
 
 X = tf.TensorSpec([None, 2])
 CONTEXT = tf.TensorSpec([None, 3])
 SEED = tf.TensorSpec([None], tf.int32)
+PIXELS = tf.TensorSpec([None, 2], tf.uint8)
 
 
 def _gaussian():
     return Gaussian([2], MLP(3, [4], 4))
+
+
+def _vae(*, flow=False):
+    encoder = Gaussian([3], MLP(2, [4], 6))
+    encoder = Flow(encoder, []) if flow else encoder
+    decoder = DiscretizedLogistic([2], 4, MLP(3, [4], 4))
+    return tfgen.VAE(encoder, decoder, StandardNormal([3]))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +52,22 @@ def _gaussian():
                 "decode": {"z": X},
             },
         ),
+        *(
+            (
+                _vae(flow=flow),
+                {"x": PIXELS},
+                {
+                    "elbo": {"x": PIXELS, "seed": SEED},
+                    "sample": {"seed": SEED},
+                    "encode": {"x": PIXELS, **seed},
+                    "decode": {"z": tf.TensorSpec([None, 3])},
+                    "reconstruct": {"x": PIXELS, **seed},
+                },
+            )
+            for flow, seed in [(False, {}), (True, {"seed": SEED})]
+        ),
     ],
-    ids=["exact", "conditional", "bound over a flow"],
+    ids=["exact", "conditional", "bound over a flow", "vae", "vae with a flow"],
 )
 def test_models_declare_what_they_answer(model, inputs, expected):
     signatures = model.signatures(inputs)
@@ -75,6 +97,24 @@ def test_answers_are_those_of_the_model():
     z = encode.concrete()(x=x)["z"]
     np.testing.assert_allclose(z, model.encode(x))
     np.testing.assert_array_equal(decode.concrete()(z=z)["x"], x)
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_answers_of_a_vae_are_those_of_its_methods(flow):
+    model = _vae(flow=flow)
+    signatures = {s.name: s.concrete() for s in model.signatures({"x": PIXELS})}
+    x, seeds = tf.constant([[0, 3], [2, 1]], tf.uint8), random.row_seeds(5, tf.range(2))
+    noise = {"seed": seeds} if flow else {}
+    sample = signatures["sample"](seed=seeds)
+    np.testing.assert_array_equal(sample["x"], model.sample_rows(seeds))
+    mean = signatures["decode"](z=sample["z"])["mean"]
+    np.testing.assert_allclose(mean, sample["mean"], rtol=1e-6)
+    np.testing.assert_allclose(mean, model.decode(sample["z"]), rtol=1e-6)
+    expected = model.encode(x, seed=5)
+    for name, values in signatures["encode"](x=x, **noise).items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6)
+    mean = signatures["reconstruct"](x=x, **noise)["mean"]
+    np.testing.assert_allclose(mean, model.reconstruct(x, seed=5), rtol=1e-5)
 
 
 def test_a_compiled_model_is_declared_like_any_other():

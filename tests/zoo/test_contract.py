@@ -311,7 +311,12 @@ def test_a_served_sample_depends_on_its_seed_alone(case):
 # Compiling takes seconds a model, so these stand for all.
 FEW = pytest.mark.parametrize(
     ("name", "kind"),
-    [("gmm", "pixels"), ("made", "bits"), ("maf_conditional", "points")],
+    [
+        ("gmm", "pixels"),
+        ("made", "bits"),
+        ("maf_conditional", "points"),
+        ("vae", "pixels"),
+    ],
 )
 
 

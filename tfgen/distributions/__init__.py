@@ -1,8 +1,9 @@
 """Distribution layers."""
 
 from tfgen.distributions.autoregressive import Autoregressive
-from tfgen.distributions.bernoulli import Bernoulli
+from tfgen.distributions.bernoulli import Bernoulli, GreyBernoulli
 from tfgen.distributions.categorical import Categorical
+from tfgen.distributions.discretized_logistic import DiscretizedLogistic
 from tfgen.distributions.elementwise import Elementwise
 from tfgen.distributions.flow import Flow
 from tfgen.distributions.gaussian import Gaussian
@@ -13,9 +14,11 @@ __all__ = [
     "Autoregressive",
     "Bernoulli",
     "Categorical",
+    "DiscretizedLogistic",
     "Elementwise",
     "Flow",
     "Gaussian",
+    "GreyBernoulli",
     "Logistic",
     "Mixture",
     "StandardNormal",

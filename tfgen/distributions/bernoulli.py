@@ -1,7 +1,9 @@
 """Bernoulli whose logits a network computes."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -22,7 +24,7 @@ class Bernoulli(Elementwise):
 
     def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Bits of logits `[..., 1]`."""
-        return tfd.Bernoulli(logits=parameters[..., 0], dtype=parameters.dtype)
+        return _Bits(logits=parameters[..., 0], dtype=parameters.dtype)
 
     def noise(self, seeds: tf.Tensor) -> tf.Tensor:
         """Uniform."""
@@ -31,3 +33,78 @@ class Bernoulli(Elementwise):
     def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Zeros and ones."""
         return tf.cast(noise < tf.sigmoid(parameters[..., 0]), self.compute_dtype)
+
+
+class GreyBernoulli(Bernoulli):
+    """Cross-entropy of grey pixels `x / (levels - 1)` and probabilities of white.
+
+        t log(p) + (1 - t) log(1 - p),    t = x / (levels - 1),    p = sigmoid(logit)
+
+    No likelihood: over the levels it does not sum to one. Many papers have it all the
+    same, and show `p` as a picture. Draws are black or white.
+
+    Args:
+        event_shape: Shape of one example.
+        levels: How many, 256 for 8-bit images.
+        network: Keras layer from the context to logits, one for each element.
+        **kwargs: `name` and `dtype`.
+    """
+
+    normalized: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        levels: int,
+        network: keras.layers.Layer,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(event_shape, network, **kwargs)
+        self.levels = levels
+
+    def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Grey values of logits `[..., 1]`."""
+        return _Greys(parameters[..., 0], self.levels - 1.0)
+
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """The lowest and the highest level."""
+        return (self.levels - 1.0) * super().draw(parameters, noise)
+
+
+class _Bits(tfd.Bernoulli):
+    """TFP's distribution, with one logarithm for each bit in place of two."""
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        return -tf.math.softplus((1.0 - 2.0 * x) * self.logits)
+
+
+class _Greys(tfd.Distribution):
+    """What `GreyBernoulli` says of an element."""
+
+    def __init__(self, logits: tf.Tensor, white: float) -> None:
+        parameters = dict(locals())
+        self._logits = logits
+        self._white = white
+        super().__init__(
+            dtype=logits.dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name="greys",
+        )
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        return x / self._white * self._logits - tf.math.softplus(self._logits)
+
+    def _mean(self) -> tf.Tensor:
+        return self._white * tf.sigmoid(self._logits)
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([])
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._logits.shape
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self._logits)

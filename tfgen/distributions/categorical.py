@@ -37,7 +37,7 @@ class Categorical(Elementwise):
 
     def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Categories of logits `[..., K]`."""
-        return tfd.Categorical(logits=parameters, dtype=parameters.dtype)
+        return _Categories(logits=parameters, dtype=parameters.dtype)
 
     def noise(self, seeds: tf.Tensor) -> tf.Tensor:
         """Uniform."""
@@ -46,3 +46,11 @@ class Categorical(Elementwise):
     def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Whole numbers as floats, as the network takes them."""
         return tf.cast(random.invert_cdf(parameters, noise), self.compute_dtype)
+
+
+class _Categories(tfd.Categorical):
+    """TFP's distribution, with a mean: categories are levels here."""
+
+    def _mean(self) -> tf.Tensor:
+        values = tf.range(self.logits.shape[-1], dtype=self.logits.dtype)
+        return tf.linalg.matvec(tf.nn.softmax(self.logits), values)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfgen.base import Context, DistributionLayer
+from tfgen.base import Context, DistributionLayer, repeat_rows
 from tfgen.distributions.standard import independent
 
 
@@ -47,11 +47,38 @@ class Elementwise(DistributionLayer):
 
     def distribution(self, context: Context = None) -> tfd.Distribution:
         """The distribution given a context."""
-        return independent(self.elements(self._parameters(context)), self.event_shape)
+        return self._of(self._parameters(context))
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row."""
         return self.draw(self._parameters(context), self.noise(seeds))
+
+    def sample_and_distribution(
+        self, seeds: tf.Tensor, context: Context = None
+    ) -> tuple[tf.Tensor, tfd.Distribution]:
+        """Draws and their distribution, from one pass of the network."""
+        parameters = self._parameters(context)
+        return self.draw(parameters, self.noise(seeds)), self._of(parameters)
+
+    def sample_and_log_prob(
+        self,
+        seeds: tf.Tensor,
+        context: Context = None,
+        *,
+        repeats: int | tf.Tensor = 1,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws and their log-densities; the network sees each context once."""
+        parameters = repeat_rows(self._parameters(context), repeats)
+        x = self.draw(parameters, self.noise(seeds))
+        return x, self._of(parameters).log_prob(x)
+
+    def adapt_to_context(self, context: Context) -> None:
+        """Starts the network, if it takes its scale from data."""
+        if hasattr(self.network, "adapt"):
+            self.network.adapt(context)
+
+    def _of(self, parameters: tf.Tensor) -> tfd.Distribution:
+        return independent(self.elements(parameters), self.event_shape)
 
     def _parameters(self, context: Context) -> tf.Tensor:
         outputs = self.network(context)

@@ -7,9 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfgen.base import BijectorLayer, Context, DistributionLayer
+from tfgen.base import BijectorLayer, Context, DistributionLayer, repeat_rows
 from tfgen.bijectors import forward_and_log_det, inverse_and_log_det
-from tfgen.networks import Normalize
 
 
 class Flow(DistributionLayer):
@@ -62,12 +61,7 @@ class Flow(DistributionLayer):
     def distribution(self, context: Context = None) -> "FlowDistribution":
         """The flow given a context; `inverse` and `forward` give noise and data."""
         context = self._embed(context)
-        return FlowDistribution(
-            self.base.distribution(context),
-            [layer.bijector(context) for layer in self.bijectors],
-            [len(layer.event_shape) for layer in self.bijectors],
-            self.event_shape,
-        )
+        return self._over(self.base.distribution(context), context)
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row: noise from the base, seen through the bijectors."""
@@ -77,27 +71,63 @@ class Flow(DistributionLayer):
             x = layer.bijector(context).forward(x)
         return x
 
-    def sample_and_log_prob(
+    def sample_and_distribution(
         self, seeds: tf.Tensor, context: Context = None
+    ) -> tuple[tf.Tensor, "FlowDistribution"]:
+        """Draws and their distribution; networks of the context run once."""
+        context = self._embed(context)
+        z, base = self.base.sample_and_distribution(seeds, context)
+        distribution = self._over(base, context)
+        return distribution.forward(z), distribution
+
+    def sample_and_log_prob(
+        self,
+        seeds: tf.Tensor,
+        context: Context = None,
+        *,
+        repeats: int | tf.Tensor = 1,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws and their log-densities `[batch]`, without inverting anything."""
         context = self._embed(context)
-        x, log_prob = self.base.sample_and_log_prob(seeds, context)
+        x, log_prob = self.base.sample_and_log_prob(seeds, context, repeats=repeats)
+        context = repeat_rows(context, repeats)
         for layer in reversed(self.bijectors):
             event_ndims = len(layer.noise_event_shape)
             x, log_det = forward_and_log_det(layer.bijector(context), x, event_ndims)
             log_prob -= log_det
         return x, log_prob
 
+    def sample_and_kl(
+        self, seeds: tf.Tensor, other: tfd.Distribution, context: Context = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws, and `log p(x) - log other(x)` at them, without inverting anything."""
+        x, log_prob = self.sample_and_log_prob(seeds, context)
+        return x, log_prob - other.log_prob(x)
+
     def adapt(self, x: tf.Tensor, context: Context = None) -> None:
         """Starts each layer from what the data are when they reach it."""
-        if context is not None and isinstance(self.context_network, Normalize):
-            self.context_network.adapt(context)
+        if context is not None:
+            self.adapt_to_context(context)
         context = self._embed(context)
         for layer in self.bijectors:
             layer.adapt(x)
             x = layer.bijector(context).inverse(x)
         self.base.adapt(x, context)
+
+    def adapt_to_context(self, context: Context) -> None:
+        """Starts the context network, if it takes its scale from data."""
+        network = self.context_network
+        if network is not None and hasattr(network, "adapt"):
+            network.adapt(context)
+
+    def _over(self, base: tfd.Distribution, context: Context) -> "FlowDistribution":
+        """The bijectors over a base, all given the same embedded context."""
+        return FlowDistribution(
+            base,
+            [layer.bijector(context) for layer in self.bijectors],
+            [len(layer.event_shape) for layer in self.bijectors],
+            self.event_shape,
+        )
 
     def _embed(self, context: Context) -> Context:
         if context is None or self.context_network is None:
@@ -149,6 +179,16 @@ class FlowDistribution(tfd.Distribution):
             x, log_det = inverse_and_log_det(bijector, x, event_ndims)
             total += log_det
         return self._base.log_prob(x) + total
+
+    def _mean(self) -> tf.Tensor:
+        """That of the base, seen through the bijectors, if these are affine."""
+        for bijector in self._bijectors:
+            if not bijector.is_constant_jacobian:
+                raise NotImplementedError(
+                    "The mean of a flow is known where its bijectors are affine; "
+                    f"received {type(bijector).__name__}. Average samples instead."
+                )
+        return self.forward(self._base.mean())
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._shape)

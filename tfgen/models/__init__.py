@@ -1,6 +1,9 @@
 """Generative models."""
 
+from tfgen.models.autoencoder import Autoencoder
 from tfgen.models.density import DensityModel
 from tfgen.models.dequantized import Dequantized
+from tfgen.models.latent import LatentModel
+from tfgen.models.vae import VAE
 
-__all__ = ["DensityModel", "Dequantized"]
+__all__ = ["VAE", "Autoencoder", "DensityModel", "Dequantized", "LatentModel"]

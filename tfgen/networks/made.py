@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfgen.networks.dense import Dense
 from tfgen.networks.incremental import Incremental, State
+from tfgen.networks.masked_dense import MaskedDense
 from tfgen.serialization import Serializable
 
 
@@ -21,7 +22,7 @@ class MADE(Serializable, keras.layers.Layer):
     with a context there are units of degree 0, so that even the first coordinate
     depends on it.
 
-    All parameters of all coordinates come out of one product; they start at zero. Where
+    All parameters of all coordinates come out together, and start at zero. Where
     coordinates become known one after the other, `incremental` computes each hidden
     unit once, when the coordinate of its degree is known.
 
@@ -65,20 +66,17 @@ class MADE(Serializable, keras.layers.Layer):
         self.context_features = context_features
         self.activation = activation
         self._activation = keras.activations.get(activation)
-        widths = (features, *self.hidden_units)
+        *layers, outputs = self.degrees()
         self._hidden = [
-            Dense(n_in, n_out, dtype=self.dtype_policy)
-            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+            MaskedDense(below, above, dtype=self.dtype_policy)
+            for below, above in zip(layers[:-1], layers[1:], strict=True)
         ]
         self._context = [
             Dense(context_features, width, use_bias=False, dtype=self.dtype_policy)
             for width in (self.hidden_units if context_features else ())
         ]
-        self._output = Dense(
-            widths[-1],
-            features * num_parameters,
-            zero_init=True,
-            dtype=self.dtype_policy,
+        self._output = MaskedDense(
+            layers[-1], outputs, strict=True, zero_init=True, dtype=self.dtype_policy
         )
         self.built = True
 
@@ -94,20 +92,6 @@ class MADE(Serializable, keras.layers.Layer):
         outputs = np.repeat(inputs, self.num_parameters)
         return [inputs, *hidden, outputs]
 
-    def masks(self) -> list[tf.Tensor]:
-        """One mask a kernel, `[in, out]`: 1 where a weight may be used.
-
-        They are compared from degrees where they are used: as constants of their size
-        they would make up the larger part of every exported graph.
-        """
-        *layers, outputs = (tf.constant(degrees) for degrees in self.degrees())
-        masks = [
-            below[:, tf.newaxis] <= above
-            for below, above in zip(layers[:-1], layers[1:], strict=True)
-        ]
-        masks.append(layers[-1][:, tf.newaxis] < outputs)
-        return [tf.cast(mask, self.compute_dtype) for mask in masks]
-
     def call(self, x: tf.Tensor, context: tf.Tensor | None = None) -> tf.Tensor:
         """Parameters `[..., features, num_parameters]` from `[..., features]`.
 
@@ -116,15 +100,12 @@ class MADE(Serializable, keras.layers.Layer):
             context: `[..., context_features]`, given if and only if there is one.
         """
         self._check(context)
-        *hidden_masks, output_mask = self.masks()
-        for index, (layer, mask) in enumerate(
-            zip(self._hidden, hidden_masks, strict=True)
-        ):
-            x = layer(x, mask)
+        for index, layer in enumerate(self._hidden):
+            x = layer(x)
             if context is not None:
                 x += self._context[index](context)
             x = self._activation(x)
-        outputs = self._output(x, output_mask)
+        outputs = self._output(x)
         shape = tf.concat(
             [tf.shape(outputs)[:-1], [self.features, self.num_parameters]], axis=0
         )
@@ -147,12 +128,11 @@ class MADE(Serializable, keras.layers.Layer):
         num_rows = tf.reduce_prod(batch_shape)
         ones = tf.ones([1, num_rows], self.compute_dtype)
         kernels, state = [], []
-        for index, (layer, mask) in enumerate(
-            zip([*self._hidden, self._output], self.masks(), strict=True)
-        ):
+        for index, layer in enumerate([*self._hidden, self._output]):
             # Bias and context are further weights, of inputs that are always known.
-            kernel = [layer.kernel * mask, tf.expand_dims(layer.bias, 0)]
-            units = [tf.zeros([layer.in_features, num_rows], ones.dtype), ones]
+            weights, bias = layer.kernel_and_bias()
+            kernel = [weights, bias[tf.newaxis]]
+            units = [tf.zeros([weights.shape[0], num_rows], ones.dtype), ones]
             if context is not None and layer is not self._output:
                 kernel.append(self._context[index].kernel)
                 shape = tf.concat([batch_shape, [self.context_features]], axis=0)

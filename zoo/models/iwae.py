@@ -1,0 +1,44 @@
+"""Importance weighted autoencoder (Burda et al., 2016) with one stochastic layer.
+
+    python -m zoo.train --model=iwae --data_dir=path/to/tfds
+
+Learns from the bound of several draws, and reports that of one, which chooses the best
+epoch too. What the model is worth is the estimate of log p(x):
+
+    python -m zoo.evaluate --model_dir=... --num_importance_samples=5000
+"""
+
+import tfgen
+from tfgen.distributions import Gaussian, StandardNormal
+from zoo.data import DataSpec
+from zoo.parts import dense_decoder, dense_encoder
+from zoo.recipe import Recipe
+
+
+def build(
+    spec: DataSpec,
+    *,
+    num_samples: int = 5,
+    latents: int = 50,
+    hidden_units: tuple[int, ...] = (200, 200),
+    activation: str = "tanh",
+    likelihood: str = "auto",
+) -> tfgen.GenerativeModel:
+    """Gaussian posteriors, a standard normal prior, `num_samples` draws a row."""
+    network = dense_encoder(spec, hidden_units, activation, 2 * latents)
+    return tfgen.VAE(
+        Gaussian([latents], network),
+        dense_decoder(spec, hidden_units, activation, latents, likelihood),
+        StandardNormal([latents]),
+        tfgen.ImportanceWeighted(num_samples),
+    )
+
+
+RECIPE = Recipe(
+    build=build,
+    dataset="binarized_mnist",
+    batch_size=100,
+    learning_rate=1e-3,
+    epochs=30,
+    tiny={"num_samples": 3, "latents": 2, "hidden_units": (16,)},
+)
