@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-# Fewer coordinates are not worth a second loop.
+# So few coordinates take no time, however they are computed.
 _FEW = 16
 
 State: TypeAlias = tuple[tf.Tensor, ...]
@@ -44,6 +44,10 @@ class Incremental(NamedTuple):
         Returns:
             The coordinates `[rows, features]`, and the sums `[rows]`.
         """
+        if tf.executing_eagerly() and self.features > _FEW:
+            # Step by step it would take seconds.
+            compiled = tf.function(self.generate, autograph=False)
+            return compiled(draw, noise)
         if noise.shape[0] == 0:
             return noise, noise[:, 0]
         noise = tf.transpose(tf.ensure_shape(noise, [None, self.features]))
