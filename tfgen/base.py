@@ -6,8 +6,9 @@ no variable. Conditioning is an argument: `context`, a tensor or a dict of tenso
 """
 
 import math
+import typing
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ from tfgen.signatures import Signature, Tensors
 
 Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
 ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
+_Model = TypeVar("_Model", bound="GenerativeModel")
 
 # How much `adapt` looks at: enough for means and scales, and little enough that what a
 # flow computes on the way, some fifty arrays of that size, fits in memory.
@@ -159,13 +161,15 @@ class GenerativeModel(Serializable, keras.Model):
     `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step, the replica and
     their place.
 
-    `clip_norm` is the global norm to which `fit` clips gradients, 0 for no clipping.
-    The optimiser could do so too, but the norm is known here, from the search for
-    numbers that are not finite, and another would take as long as a layer.
-
     Args:
         objective: What `fit` minimises; by default minus the first term.
         **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Attributes:
+        clip_norm: Global norm to which `fit` clips gradients; 0, as at first, for no
+            clipping. The optimiser could do so, but the norm is known here, from the
+            search for numbers that are not finite. Under a strategy each replica clips
+            its own gradient.
     """
 
     kind: str
@@ -184,6 +188,34 @@ class GenerativeModel(Serializable, keras.Model):
             self.sample_rows, autograph=False, reduce_retracing=True
         )
         self.built = True
+
+    @property
+    def clip_norm(self) -> float:
+        """Global norm to which `fit` clips gradients; 0 for no clipping."""
+        return self._clip_norm
+
+    @clip_norm.setter
+    def clip_norm(self, value: float) -> None:
+        if not 0.0 <= value < math.inf:
+            raise ValueError(
+                "Gradients are clipped to a norm of 0 or more, 0 for no clipping; "
+                f"received clip_norm={value}. A usual norm is 1."
+            )
+        self._clip_norm = float(value)
+        self.train_function = None  # It was traced with another norm.
+
+    def get_config(self) -> dict[str, object]:
+        """The constructor's arguments, and the norm to clip to."""
+        return {**super().get_config(), "clip_norm": self.clip_norm}
+
+    @classmethod
+    def from_config(cls: type[_Model], config: dict[str, object]) -> _Model:
+        """The model that `get_config` described."""
+        arguments = {k: v for k, v in config.items() if k != "clip_norm"}
+        model = super().from_config(arguments)
+        norm = config.get("clip_norm", 0.0)
+        model.clip_norm = typing.cast(float, norm)
+        return model
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -327,7 +359,8 @@ class GenerativeModel(Serializable, keras.Model):
         norm = tf.linalg.global_norm(gradients)
         finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
         if self.clip_norm:
-            limit = self.optimizer.scale_loss(tf.cast(self.clip_norm, norm.dtype))
+            limit = tf.cast(self.clip_norm / replicas, norm.dtype)
+            limit = self.optimizer.scale_loss(limit)
             clipping = limit / tf.maximum(limit, norm)
             gradients = [None if g is None else clipping * g for g in gradients]
         gradients = [

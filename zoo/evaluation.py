@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgen import GenerativeModel, random
 from tfgen.distributions import Flow
-from tfgen.flows import Logit
+from tfgen.flows import Logit, Scale
 from tfgen.metrics import bits_per_dim, logit_space_log_prob
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
@@ -119,9 +119,10 @@ def report_on(
     if data.spec.levels is not None and model.kind != "none":
         mean = report["test"][answer]["mean"]
         report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
-        if (logits := _terms_of_logits(model, data.spec.levels)) is not None:
-            values = Scorer(logits)(data.test)[answer]
-            report["logit_space"] = dataclasses.asdict(Estimate.of(values))
+        # Of the test split, which comes last.
+        logits = _in_logit_space(model, data.spec.levels, data.test, terms[answer])
+        if logits is not None:
+            report["logit_space"] = dataclasses.asdict(Estimate.of(logits))
     if data.log_prob is not None and model.kind != "none":
         # The same points for both densities: their difference has the smaller error.
         points = data.test
@@ -129,7 +130,7 @@ def report_on(
             points = Split(data.sample(_FRESH_POINTS, EVALUATION_SEED))
         given = () if points.context is None else (points.context,)
         excess = data.log_prob(points.x, *given) - scorer(points)[answer]
-        report["divergence"] = dataclasses.asdict(Estimate.of(excess))
+        report["divergence"] = _divergence(excess)
     rows = np.arange(len(data.train))
     if len(rows) > _QUANTILE_ROWS:
         chosen = np.random.default_rng(0).choice(rows, _QUANTILE_ROWS, replace=False)
@@ -141,22 +142,33 @@ def report_on(
     return report
 
 
-def _terms_of_logits(model: GenerativeModel, levels: int) -> Terms | None:
-    """The terms in the unit of papers that report on logits; None without a logit."""
+def _divergence(excess: np.ndarray) -> Json:
+    """The mean excess; None where it is infinite, which JSON cannot hold."""
+    impossible = int(np.isposinf(excess).sum())
+    if impossible == 0:
+        return dataclasses.asdict(Estimate.of(excess))
+    unknown = {"mean": None, "standard_error": None}
+    return {**unknown, "rows": len(excess), "impossible": impossible}
+
+
+def _in_logit_space(
+    model: GenerativeModel, levels: int, split: Split, log_prob: np.ndarray
+) -> np.ndarray | None:
+    """The numbers of rows in nats of logits; None for models that take no logit."""
     density = getattr(model, "density", None)
-    layers = density.bijectors if isinstance(density, Flow) else ()
-    alphas = [layer.alpha for layer in layers if isinstance(layer, Logit)]
-    if not alphas:
-        return None
+    layers = density.bijectors if isinstance(density, Flow) else []
+    match layers:
+        case [Scale(scale=scale), Logit(alpha=alpha), *_] if scale == 1.0 / levels:
+            pass
+        case _:
+            return None
 
-    def terms(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def change(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         x = model.dequantize(inputs["x"], inputs["seed"])
-        return {
-            name: logit_space_log_prob(values, x, levels=levels, alpha=alphas[0])
-            for name, values in model(inputs).items()
-        }
+        zeros = tf.zeros_like(inputs["seed"], tf.float64)
+        return {"change": logit_space_log_prob(zeros, x, levels=levels, alpha=alpha)}
 
-    return terms
+    return log_prob + Scorer(change)(split)["change"]
 
 
 def _require_importance_samples(model: GenerativeModel) -> None:
@@ -213,7 +225,14 @@ def describe(
     if "logit_space" in report:
         shown = Estimate(**report["logit_space"])
         lines.append(f"  {'test':10} {'of the logits':14} {shown}   (nats)")
-    if "divergence" in report:
+    if "impossible" in report.get("divergence", {}):
+        lines.append(
+            f"  {'true':10} {'log p - model':14} infinite   "
+            "({impossible} of {rows} points have no density)".format(
+                **report["divergence"]
+            )
+        )
+    elif "divergence" in report:
         shown = Estimate(**report["divergence"])
         lines.append(
             f"  {'true':10} {'log p - model':14} {shown}   ({shown.rows} points)"

@@ -513,6 +513,25 @@ def test_gradients_are_clipped_to_their_global_norm(share, loss_scale, randomize
         np.testing.assert_allclose(new, old - factor * gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("value", [-1.0, np.inf, np.nan])
+def test_norms_to_clip_to_are_finite_and_not_negative(value):
+    model = DensityModel(StandardNormal([2]))
+    with pytest.raises(ValueError, match=f"received clip_norm={value}"):
+        model.clip_norm = value
+
+
+def test_the_norm_can_be_changed_and_is_saved(tmp_path):
+    model, inputs = make("maf", jit_compile=False)
+    model.fit(inputs["x"], batch_size=4, verbose=0)
+    model.clip_norm = 1e-9
+    before = model.get_weights()
+    model.fit(inputs["x"], batch_size=4, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").clip_norm == 1e-9
+
+
 class Broken(MaximumLikelihood):
     """An objective that is fine in value or in gradient, but not in both."""
 

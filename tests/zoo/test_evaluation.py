@@ -1,5 +1,6 @@
 """Numbers of models: means and their errors, reports, and what is never reported."""
 
+import dataclasses
 import json
 import math
 
@@ -10,6 +11,7 @@ import scipy.stats
 import tfgen
 from tfgen import random
 from tfgen.distributions import Flow, StandardNormal
+from tfgen.flows import Logit, Scale
 from zoo import data, evaluation, training
 from zoo.evaluation import Estimate
 from zoo.model_dir import ModelDir
@@ -86,6 +88,32 @@ def test_the_true_density_is_at_distance_zero_of_itself(context, rows):
     assert divergence["mean"] == pytest.approx(0.0, abs=1e-6)
     assert divergence["standard_error"] < 1e-6
     assert divergence["rows"] == rows
+
+
+def test_points_without_density_make_the_divergence_infinite():
+    known = _known(None)
+    model = tfgen.Dequantized(StandardNormal([2]), steps=[1.0, 0.0], offsets=[0.0, 0.0])
+    # Of the model's grid are the data, but not all of the fresh points.
+    splits = {name: data.Split(np.round(s.x)) for name, s in known.splits.items()}
+    on_grid = dataclasses.replace(known, **splits)
+    report = evaluation.report_on(model, on_grid)
+    json.dumps(report, allow_nan=False)
+    divergence = report["divergence"]
+    assert divergence["mean"] is None
+    assert 50_000 < divergence["impossible"] < divergence["rows"] == 100_000
+    shown = evaluation.describe({"model": "toy", **report}, known.spec)
+    assert f"infinite   ({divergence['impossible']} of 100000 points have no" in shown
+
+
+@pytest.mark.parametrize("levels", [16, 17])
+def test_only_logits_of_the_unit_interval_have_numbers_of_their_own(levels):
+    digits = data.load("digits").without_context()
+    layers = [Scale([8, 8], 1 / 17), Logit([8, 8], 0.01)]
+    model = tfgen.Dequantized(Flow(StandardNormal([8, 8]), layers), levels=levels)
+    rows = data.Split(np.minimum(digits.test.x, levels - 1))
+    spec = dataclasses.replace(digits.spec, levels=levels)
+    report = evaluation.report_on(model, data.DataSet(spec, rows, rows, rows))
+    assert ("logit_space" in report) == (levels == 17)
 
 
 class Unmoved(StandardNormal):

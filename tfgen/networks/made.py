@@ -117,8 +117,8 @@ class MADE(Serializable, keras.layers.Layer):
         """The same parameters, coordinate by coordinate.
 
         Step `i` computes the units of degree `i` of each layer: a window of rows of the
-        transposed kernel times all units of the layer below, written in place. As in
-        one call, every product of a unit and a weight is computed once.
+        transposed kernel times the units of the layer below, written in place. Together
+        these products are about as much arithmetic as one call.
 
         Args:
             batch_shape: The axes of the coordinates before the last; they become rows.
@@ -127,22 +127,31 @@ class MADE(Serializable, keras.layers.Layer):
         self._check(context)
         num_rows = tf.reduce_prod(batch_shape)
         ones = tf.ones([1, num_rows], self.compute_dtype)
-        kernels, state = [], []
+        always, kernels, state = [], [], []
         for index, layer in enumerate([*self._hidden, self._output]):
             # Bias and context are further weights, of inputs that are always known.
             weights, bias = layer.kernel_and_bias()
-            kernel = [weights, bias[tf.newaxis]]
-            units = [tf.zeros([weights.shape[0], num_rows], ones.dtype), ones]
+            kernel, known = [bias[tf.newaxis], weights], [ones]
             if context is not None and layer is not self._output:
-                kernel.append(self._context[index].kernel)
-                shape = tf.concat([batch_shape, [self.context_features]], axis=0)
-                rows = tf.broadcast_to(context, shape)
-                units.append(
-                    tf.transpose(tf.reshape(rows, [-1, self.context_features]))
-                )
+                kernel.insert(0, self._context[index].kernel)
+                known.insert(0, self._context_rows(context, batch_shape))
             kernels.append(tf.transpose(tf.concat(kernel, axis=0)))
-            state.append(tf.concat(units, axis=0))
-        windows = [tf.constant(window) for window in self._windows()]
+            state.append(tf.concat(known, axis=0))
+            always.append(state[-1].shape[0])
+        # Rows of the state of a layer begin with what is always known.
+        windows = self._windows()
+        reads = [tf.constant(window) for window in windows[1:]]
+        writes = [
+            tf.constant(window + first)
+            for window, first in zip(windows[:-1], always, strict=True)
+        ]
+
+        def grow(state: State, stop: int) -> State:
+            ends = [np.max(window[:stop]) + 1 for window in windows[:-1]]
+            return tuple(
+                tf.pad(units, [[0, first + end - units.shape[0]], [0, 0]])
+                for units, first, end in zip(state, always, ends, strict=True)
+            )
 
         def step(
             i: tf.Tensor, previous: tf.Tensor, state: State
@@ -151,13 +160,21 @@ class MADE(Serializable, keras.layers.Layer):
             for index, (kernel, units) in enumerate(zip(kernels, state, strict=True)):
                 if index > 0:
                     values = self._activation(values)
-                units = tf.tensor_scatter_nd_update(units, windows[index][i], values)
-                values = tf.gather_nd(kernel, windows[index + 1][i]) @ units
+                units = tf.tensor_scatter_nd_update(units, writes[index][i], values)
+                kernel = tf.gather_nd(kernel, reads[index][i])[:, : units.shape[0]]
+                values = kernel @ units
                 next_state.append(units)
             # Not tf.transpose, for whose sake XLA would choose slow layouts elsewhere.
             return tf.stack(tf.unstack(values), axis=-1), tuple(next_state)
 
-        return Incremental(self.features, tuple(state), step)
+        return Incremental(self.features, tuple(state), grow, step)
+
+    def _context_rows(self, context: tf.Tensor, batch_shape: tf.Tensor) -> tf.Tensor:
+        """The context of each row, `[context_features, rows]`."""
+        context = tf.cast(context, self.compute_dtype)
+        shape = tf.concat([batch_shape, tf.shape(context)[-1:]], axis=0)
+        rows = tf.broadcast_to(context, shape)
+        return tf.transpose(tf.reshape(rows, [-1, self.context_features]))
 
     def _windows(self) -> list[np.ndarray]:
         """For each layer the rows that a step writes, `[features, window, 1]`.
@@ -178,7 +195,8 @@ class MADE(Serializable, keras.layers.Layer):
         return [window[..., np.newaxis].astype(np.int32) for window in windows]
 
     def _check(self, context: tf.Tensor | None) -> None:
-        if (context is not None) != bool(self.context_features):
+        size = 0 if context is None else context.shape[-1]
+        if size not in (None, self.context_features):
             raise ValueError(
                 f"MADE was made for {self.context_features} context features; "
                 f"received {'no context' if context is None else context.shape}. "
