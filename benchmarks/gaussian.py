@@ -9,6 +9,7 @@ a grid are dequantised by uniform noise, as the models do, so the number is of t
 kind.
 """
 
+import argparse
 import sys
 
 import numpy as np
@@ -25,9 +26,16 @@ def dequantized(x: np.ndarray, spec: DataSpec, seed: int) -> np.ndarray:
     return rows + steps * np.random.default_rng(seed).random(rows.shape)
 
 
-def main(name: str, data_dir: str | None = None) -> None:
-    """Fits, tests and prints."""
-    data = load(name, data_dir=data_dir)
+def main() -> None:
+    """Loads, fits, tests and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("dataset", help="a name of the zoo, or the path of a file")
+    parser.add_argument("data_dir", nargs="?", help="where prepared data are kept")
+    options = parser.parse_args()
+    try:
+        data = load(options.dataset, data_dir=options.data_dir)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
     train = dequantized(data.train.x, data.spec, seed=0)
     test = dequantized(data.test.x, data.spec, seed=1)
     # Standardised for the linear algebra alone; the number is in raw units.
@@ -35,8 +43,8 @@ def main(name: str, data_dir: str | None = None) -> None:
     gaussian = stats.multivariate_normal(cov=np.cov(((train - loc) / scale).T))
     log_prob = gaussian.logpdf((test - loc) / scale) - np.log(scale).sum()
     log_prob += sum(np.log(step) for step in data.spec.steps or () if step > 0)
-    print(f"{name}: {Estimate.of(log_prob)} nats ({len(test)} test rows)")
+    print(f"{options.dataset}: {Estimate.of(log_prob)} nats ({len(test)} test rows)")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -200,7 +200,8 @@ class Distillation(Objective):
         context = inputs.get("context")
         teacher = self.check(model, context).distribution(context)
         x, log_q = model.density_layer().sample_and_log_prob(seeds, context)
-        return log_q - teacher.log_prob(x), model.terms(inputs, seeds)
+        log_p = teacher.log_prob(tf.cast(x, teacher.dtype))
+        return log_q - tf.cast(log_p, log_q.dtype), model.terms(inputs, seeds)
 
     def check(
         self, student: "GenerativeModel", context: "ArrayLike | None" = None

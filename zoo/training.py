@@ -85,8 +85,10 @@ def train(options: Options) -> Json:
     return report
 
 
-def _plan(options: Options, data: DataSet | None = None) -> _Plan:
-    """The plan of a run; `data` spares loading them."""
+def _plan(
+    options: Options, data: DataSet | None = None, teachers: tuple[str, ...] = ()
+) -> _Plan:
+    """The plan of a run; `data` spares loading them, `teachers` are those so far."""
     recipe = find_recipe(options.model)
     recipe = dataclasses.replace(recipe, **options.fields)
     arguments = recipe.parse(options.settings)
@@ -121,22 +123,31 @@ def _plan(options: Options, data: DataSet | None = None) -> _Plan:
         "versions": versions(),
     }
     plan = _Plan(options, name, recipe, arguments, data, directory, config)
-    return _with_teacher(plan, recipe.teacher) if recipe.teacher else plan
+    if not recipe.teacher:
+        return plan
+    # The first student is none of them: flags may give it another teacher.
+    if recipe.teacher in teachers:
+        raise ValueError(
+            "The last of a line of teachers has none itself; received "
+            f"{', taught by '.join((*teachers, recipe.teacher))}, and so on. Give one "
+            "of these recipes another teacher, or None."
+        )
+    return _with_teacher(plan, (*teachers, recipe.teacher))
 
 
-def _with_teacher(plan: _Plan, model: str) -> _Plan:
-    """The plan of a student, with that of its teacher, a name or path as for flags."""
+def _with_teacher(plan: _Plan, teachers: tuple[str, ...]) -> _Plan:
+    """The plan of a student, with that of the last teacher, named as for flags."""
     # Flags that say how to train are the student's, but for what the machine can do.
     fields = plan.options.fields
     options = dataclasses.replace(
         plan.options,
-        model=model,
+        model=teachers[-1],
         dataset=plan.config["dataset"]["name"],
         model_dir=str(plan.directory.teacher.path),
         settings={},
         fields={key: fields[key] for key in ("jit_compile",) if key in fields},
     )
-    teacher = _plan(options, plan.data)
+    teacher = _plan(options, plan.data, teachers)
     if teacher.recipe.conditional != plan.recipe.conditional:
         raise ValueError(
             "A teacher and its student are both p(x) or both p(x | context); received "

@@ -4,9 +4,10 @@
     python -m benchmarks.peers                # all tables and curves
     python -m benchmarks.peers maf-43 vae     # some of them; others stay as they are
 
-Installs the peers into an environment of their own, prints the tables, and writes them
-and a plot to benchmarks/README.md. Run it in an environment with this project, on a
-machine that has nothing else to do. How it is measured stands in that README.
+A curve is measured against the fastest peer of a table, which is measured too if it was
+not before. Installs the peers into an environment of their own, prints the tables, and
+writes them and a plot to benchmarks/README.md. Run it in an environment with this
+project, on a machine that has nothing else to do. How it is measured stands there.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmarks.peers import report
@@ -55,6 +57,7 @@ def main() -> None:
 def run(names: list[str], environment: Path, *, quick: bool) -> None:
     """Measures the tables and curves of these names."""
     stored = {} if quick else report.load(_RESULTS)
+    names = in_order(names, stored)
     circumstances = about_this_run()
     pool = Pool(make_environment(environment.absolute()))
     limit_cores()
@@ -76,6 +79,14 @@ def run(names: list[str], environment: Path, *, quick: bool) -> None:
         pool.close()
 
 
+def in_order(names: Collection[str], measured: Collection[str]) -> list[str]:
+    """Tables before curves, and those too that curves need and were not measured."""
+    curves = [name for name in CURVES if name in names]
+    needed = {CURVES[name].fastest_of for name in curves} - set(measured)
+    tables = [name for name in TABLES if name in names or name in needed]
+    return [*tables, *curves]
+
+
 def table(pool: Pool, name: str, *, quick: bool) -> dict:
     """Measures a table, and prints it."""
     table = TABLES[name]
@@ -94,11 +105,6 @@ def table(pool: Pool, name: str, *, quick: bool) -> dict:
 def curve(pool: Pool, name: str, stored: dict, *, quick: bool) -> list:
     """Measures a curve, and prints it."""
     curve = CURVES[name]
-    if curve.fastest_of not in stored:
-        raise ValueError(
-            f"{name} is measured against the fastest peer of {curve.fastest_of}, which "
-            f"was not measured. Run: python -m benchmarks.peers {curve.fastest_of}"
-        )
     table = TABLES[curve.fastest_of]
     work = curve.cases[0].work
     of_table = report.decode(stored[curve.fastest_of]["results"][work])

@@ -4,8 +4,10 @@ import dataclasses
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -15,6 +17,7 @@ _CHECKOUT = Path(__file__).parents[2]
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 # These run where the project does; TFP and tf_keras are among its dependencies.
 _AT_HOME = ("tensorflow", "tfgen", "tfp")
+_LAST_LINES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +84,13 @@ class Worker:
 
     def __init__(self, library: str, python: str) -> None:
         self._library = library
+        self._command = [python, "-m", "benchmarks.peers.serve", library]
+        self._printed = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.peers.serve", library],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._printed,
             text=True,
             cwd=_CHECKOUT,
             env={
@@ -102,28 +107,33 @@ class Worker:
         """The answer to a request, when it is there.
 
         Raises:
-            WorkerError: If the library failed.
+            WorkerError: If the library failed, or its process ended.
         """
         request = json.dumps({"command": command, **arguments})
         try:
             self._process.stdin.write(request + "\n")
             self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.readline() or "{}")
+            line = self._process.stdout.readline()
         except BrokenPipeError:
-            answer = {}
-        if self._process.poll() is not None:
+            line = ""
+        if not line:
+            status = self._process.wait()
+            self._printed.seek(0)
+            last = "".join(self._printed.readlines()[-_LAST_LINES:])
             raise WorkerError(
-                f"The process of {self._library} ended. To see why: "
-                f"python -m benchmarks.peers.serve {self._library}"
+                f"The process of {self._library} ended with status {status}. The last "
+                f"that it printed:\n{last}To start it by hand: "
+                f"{shlex.join(self._command)}"
             )
+        answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(f"{self._library} failed:\n{answer['error']}")
         return answer
 
     def close(self) -> None:
         """Ends the process."""
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()  # Unlike a plain close, it may have ended before.
+        self._printed.close()
 
 
 class Pool:

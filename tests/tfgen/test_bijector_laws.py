@@ -208,6 +208,25 @@ def test_both_at_once_are_what_tfp_gives_one_by_one(name, randomize):
     )
 
 
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("layer", [flows.Coupling, flows.MaskedAutoregressive, None])
+def test_log_dets_are_over_all_axes_of_an_event(layer, direction, randomize):
+    if layer is None:
+        transformer = TRANSFORMERS["spline"]
+        parameters = draw([3, 4, transformer.num_parameters], "float64")
+        bijector, fewest = transformer(parameters), 0
+    else:
+        layer = randomize(layer([4], [8], Affine(), dtype="float64"))
+        bijector, fewest = layer.bijector(), 1
+    both = {"forward": forward_and_log_det, "inverse": inverse_and_log_det}[direction]
+    alone = getattr(bijector, f"{direction}_log_det_jacobian")
+    x = draw([3, 4], "float64")
+    for event_ndims in range(fewest, 3):
+        _, log_det = both(bijector, tf.identity(x), event_ndims)
+        assert log_det.shape == x.shape[: 3 - event_ndims]
+        assert_close(log_det, alone(tf.identity(x), event_ndims), "float64")
+
+
 @pytest.mark.parametrize("name", EACH)
 def test_no_rows_give_no_rows(name, randomize):
     layer, context = make(name, "float32", randomize)

@@ -195,6 +195,23 @@ def test_made_refuses_to_have_no_hidden_layer():
         MADE(3, 2, [])
 
 
+NO_SIZES = {
+    "made, a layer of none": (lambda: MADE(3, 2, [0]), "of 3 inputs and 0 outputs"),
+    "made, less than none": (lambda: MADE(3, 2, [4, -1]), "of 4 inputs and 0 outputs"),
+    "made, no parameters": (lambda: MADE(3, 0, [4]), "of 4 inputs and 0 outputs"),
+    "made, no features": (lambda: MADE(0, 2, [4]), "of 0 inputs and 4 outputs"),
+    "mlp, a layer of none": (lambda: MLP(3, [0], 2), "out_features=0, in_features=3"),
+    "mlp, less than none": (lambda: MLP(-1, [4], 2), "out_features=4, in_features=-1"),
+}
+
+
+@pytest.mark.parametrize("name", NO_SIZES)
+def test_sizes_that_are_none_are_refused(name):
+    make, received = NO_SIZES[name]
+    with pytest.raises(ValueError, match=f"have at least 1 .*; received .*{received}"):
+        make()
+
+
 def test_made_starts_at_zero():
     outputs = MADE(3, 2, [8], context_features=1)(tf.ones([2, 3]), tf.ones([2, 1]))
     np.testing.assert_array_equal(outputs, np.zeros([2, 3, 2]))

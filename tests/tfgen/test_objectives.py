@@ -20,12 +20,12 @@ ROWS = 6
 SMALL = {"num_steps": 2, "hidden_units": [8]}
 
 
-def affine(loc, scale):
+def affine(loc, scale, dtype="float64"):
     """`N(loc, scale**2)` in each coordinate, by weights that can be trained."""
-    layer = ActNorm([len(loc)], dtype="float64")
+    layer = ActNorm([len(loc)], dtype=dtype)
     layer.set_weights([np.array(loc), np.log(scale)])
-    normal = StandardNormal([len(loc)], dtype="float64")
-    return DensityModel(Flow(normal, [layer], dtype="float64"), dtype="float64")
+    normal = StandardNormal([len(loc)], dtype=dtype)
+    return DensityModel(Flow(normal, [layer], dtype=dtype), dtype=dtype)
 
 
 def losses(student, teacher, seeds, context=None):
@@ -105,6 +105,26 @@ def test_gaussians_are_apart_by_the_closed_form():
     np.testing.assert_allclose(loc, np.sum((x - m) / s**2, axis=0), rtol=1e-9)
     slope = a * z * (x - m) / s**2 - 1
     np.testing.assert_allclose(log_scale, np.sum(slope, axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "float32")])
+def test_a_teacher_may_be_of_another_precision(dtypes):
+    of_student, of_teacher = dtypes
+    student, seeds = affine([1.0, -0.5], [0.5, 2.0], of_student), tf.range(ROWS)
+    teacher = affine([0.3, 0.4], [1.5, 0.8], of_teacher)
+    with tf.GradientTape() as tape:
+        loss = losses(student, teacher, seeds)
+    assert loss.dtype == of_student
+    gradients = tape.gradient(loss, student.trainable_weights)
+    alike = affine([0.3, 0.4], [1.5, 0.8], of_student)
+    with tf.GradientTape() as tape:
+        expected = losses(student, alike, seeds)
+    np.testing.assert_allclose(loss, expected, rtol=1e-4, atol=1e-5)
+    for actual, gradient in zip(
+        gradients, tape.gradient(expected, student.trainable_weights), strict=True
+    ):
+        assert np.all(gradient != 0)
+        np.testing.assert_allclose(actual, gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_terms_stay_those_of_the_data(randomize):

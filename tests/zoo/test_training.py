@@ -436,7 +436,9 @@ def build(spec):
     return maf.build(spec, num_steps=1, hidden_units=(8,))
 
 
-RECIPE = dataclasses.replace(maf.RECIPE, build=build, epochs=2, batch_size=24)
+RECIPE = dataclasses.replace(
+    maf.RECIPE, build=build, epochs=2, batch_size=4, learning_rate=0.05
+)
 """
 
 
@@ -448,7 +450,7 @@ def distilled(options, folder):
 
     def distilled(name, **replaced):
         settings = {"num_steps": "1", "hidden_units": "8"}
-        fields = {"teacher": str(teacher)}
+        fields = {"teacher": str(teacher), "learning_rate": 0.1}
         return options(
             name,
             **{
@@ -486,7 +488,7 @@ def test_a_student_and_its_teacher_are_two_runs(student):
     np.testing.assert_array_equal(run.load_data().train.x, teacher.load_data().train.x)
     # The flags on training are the student's: the teacher's recipe has its own.
     assert (run.report["epochs"], teacher.report["epochs"]) == (3, 2)
-    assert (run.report["steps"], teacher.report["steps"]) == (9, 4)
+    assert (run.report["steps"], teacher.report["steps"]) == (9, 24)
     # But for what the machine can do.
     assert teacher.config["training"]["jit_compile"] is False
     shown = {k: v for k, v in teacher.report.items() if k != "train_quantiles"}
@@ -507,10 +509,14 @@ def test_a_student_learns_from_its_teacher_and_is_saved_alone(student):
     inputs = {"x": tf.constant(run.load_data().test.x[:1])}
     seeds = random.row_seeds(0, tf.range(2000))
     objective = tfgen.Distillation(teacher.model)
-    for model in (untrained, run.model):
-        divergences, _ = objective(model, inputs, seeds, tf.constant(0))
-        assert np.mean(losses) == pytest.approx(np.mean(divergences), abs=0.3)
-    assert np.mean(losses) < -0.5 * run.report["test"]["log_prob"]["mean"]
+    before, after = (
+        np.mean(objective(model, inputs, seeds, tf.constant(0))[0])
+        for model in (untrained, run.model)
+    )
+    assert losses[-1] == pytest.approx(after, abs=0.3)
+    assert losses[-1] < -0.5 * run.report["test"]["log_prob"]["mean"]
+    assert after < losses[0] < before
+    assert after < 0.25 * before
 
 
 def test_a_student_tells_its_story_in_stages(distilled, student_copy, capsys):
@@ -604,6 +610,25 @@ def test_what_cannot_be_taught_is_refused_before_anything(distilled, folder, nam
     assert not (folder / "unteachable").exists()
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_teachers_that_come_round_again_are_refused(distilled, folder, length):
+    files = [folder / f"round_{index}_of_{length}.py" for index in range(length)]
+    for file, teacher in zip(files, [*files[1:], files[0]], strict=True):
+        file.write_text(TEACHER.replace("epochs=2", f"teacher={str(teacher)!r}"))
+    line = ", taught by ".join(map(str, [*files[::-1], files[-1]]))
+    with pytest.raises(ValueError, match="of teachers has none itself") as error:
+        train(distilled("round", model=str(files[0]), settings={}, fields={}))
+    assert f"; received {line}, and so on. Give" in str(error.value)
+    assert not (folder / "round").exists()
+
+
+def test_a_recipe_may_teach_itself_what_its_own_teacher_taught(distilled):
+    plan = training._plan(distilled("plan", fields={"teacher": "iaf_distilled"}))
+    assert (plan.name, plan.teacher.name) == ("iaf_distilled", "iaf_distilled")
+    assert plan.teacher.teacher.name == "maf"
+    assert plan.teacher.teacher.teacher is None
+
+
 # The parts of the loop.
 
 
@@ -615,13 +640,15 @@ OPTIMIZERS = {
     "clipped": ({"clip_norm": 3.0}, {"global_clipnorm": None}),
     "decay": ({"weight_decay": 0.01}, {"weight_decay": 0.01}),
     "average": ({"weight_averaging": 0.5}, {"use_ema": True, "ema_momentum": 0.5}),
+    "compiled": ({"jit_compile": True}, {}),
 }
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_optimizer_is_as_the_recipe_says(tmp_path, name):
     fields, attributes = OPTIMIZERS[name]
-    recipe = Recipe(build=tfgen.maf, dataset="", jit_compile=False, epochs=1, **fields)
+    fields = {"jit_compile": False, **fields}
+    recipe = Recipe(build=tfgen.maf, dataset="", epochs=1, **fields)
     model = tfgen.DensityModel(Flow(StandardNormal([2]), [ActNorm([2])]))
     rows = data.Split(np.zeros([30, 2], "float32"))
     known = data.DataSet(data.DataSpec("rows", (2,), "float32"), rows, rows, rows)
@@ -629,6 +656,7 @@ def test_the_optimizer_is_as_the_recipe_says(tmp_path, name):
     for attribute, value in attributes.items():
         assert getattr(model.optimizer, attribute) == value
     assert model.clip_norm == recipe.clip_norm
+    assert model.jit_compile is recipe.jit_compile
     assert type(model.optimizer) is keras.optimizers.Adam
 
 

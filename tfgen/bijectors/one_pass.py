@@ -38,7 +38,8 @@ def forward_and_log_det(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`x = f(z)` and its log-determinant over the last `event_ndims` axes of `z`."""
     if isinstance(bijector, OnePassBijector):
-        return bijector.forward_and_log_det(z)
+        x, log_det = bijector.forward_and_log_det(z)
+        return x, _summed(log_det, event_ndims - bijector.forward_min_event_ndims)
     return bijector.forward(z), bijector.forward_log_det_jacobian(z, event_ndims)
 
 
@@ -47,10 +48,18 @@ def inverse_and_log_det(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`z = f^-1(x)` and its log-determinant over the last `event_ndims` axes of `x`."""
     if isinstance(bijector, OnePassBijector):
-        return bijector.inverse_and_log_det(x)
+        z, log_det = bijector.inverse_and_log_det(x)
+        return z, _summed(log_det, event_ndims - bijector.inverse_min_event_ndims)
     return bijector.inverse(x), bijector.inverse_log_det_jacobian(x, event_ndims)
 
 
 def total_log_det(elementwise: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """The sum over the last axis of log-slopes, which may be constant in `x`."""
     return tf.reduce_sum(tf.broadcast_to(elementwise, tf.shape(x)), axis=-1)
+
+
+def _summed(log_det: tf.Tensor, num_axes: int) -> tf.Tensor:
+    """The sum over the last `num_axes` axes, of which there may be none."""
+    if num_axes == 0:
+        return log_det
+    return tf.reduce_sum(log_det, axis=list(range(-num_axes, 0)))

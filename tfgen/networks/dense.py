@@ -12,8 +12,8 @@ class Dense(Serializable, keras.layers.Layer):
     """`x @ kernel + bias`, with weights made at once and, if wished, a mask.
 
     Args:
-        in_features: Size of the last axis of the input.
-        out_features: Size of the last axis of the output.
+        in_features: Size of the last axis of the input; with 0 there is the bias alone.
+        out_features: Size of the last axis of the output, at least 1.
         zero_init: Start with all weights zero; otherwise He initialisation, and
             biases uniform on `+-1 / sqrt(in_features)`.
         use_bias: Whether to add a bias.
@@ -35,9 +35,9 @@ class Dense(Serializable, keras.layers.Layer):
         super().__init__(**kwargs)
         if in_features < 0 or out_features < 1:
             raise ValueError(
-                "The layers of a network have at least 1 unit; received in_features="
-                f"{in_features}, out_features={out_features}. Widths such as 64 or 256 "
-                "are usual."
+                "The layers of a network have at least 1 unit, and see 0 or more of "
+                f"those before; received out_features={out_features}, in_features="
+                f"{in_features}. Widths such as 64 or 256 are usual."
             )
         self.in_features = in_features
         self.out_features = out_features

@@ -27,6 +27,9 @@ class MaskedDense(Serializable, keras.layers.Layer):
         strict: Whether outputs see inputs of lower degrees alone.
         zero_init: As for `Dense`.
         **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If there are no inputs or no outputs.
     """
 
     def __init__(
@@ -44,6 +47,12 @@ class MaskedDense(Serializable, keras.layers.Layer):
         self.strict = strict
         self.zero_init = zero_init
         n_in, n_out = len(self.in_degrees), len(self.out_degrees)
+        if min(n_in, n_out) < 1:
+            raise ValueError(
+                "The layers of a masked network have at least 1 input and 1 output; "
+                f"received degrees of {n_in} inputs and {n_out} outputs. Give every "
+                "layer a width of 1 or more, such as 64 or 256."
+            )
         num_blocks = max(1, min(n_in, n_out) // _BLOCK_SIZE)
         self._edges = [n_out * i // num_blocks for i in range(num_blocks + 1)]
         # As many inputs as the last output of a block sees.
