@@ -26,6 +26,7 @@ BITS = DataSpec("bits", (2, 3), "uint8", levels=2)
 GREYS = DataSpec("greys", (2, 3), "uint8", levels=17)
 TABLE = DataSpec("table", (2,), "float32")
 GRID = dataclasses.replace(TABLE, steps=(1.0, 0.0), offsets=(0.0, 0.0))
+FLOATS = DataSpec("floats", (5, 4, 1), "float32")
 TINY = {"latents": 2, "hidden_units": (4,)}
 
 
@@ -70,6 +71,15 @@ def test_the_likelihood_suits_the_data(name):
     if spec.levels is not None:
         assert np.all(np.isin(samples, np.arange(spec.levels)))
     assert model.decode(np.zeros([3, 2])).shape == (3, *spec.event_shape)
+
+
+@pytest.mark.parametrize("spec", [BITS, GREYS, FLOATS], ids=lambda spec: spec.name)
+def test_convolutions_take_the_images_of_all_kinds(spec):
+    model = vae_conv.build(spec, latents=2, filters=(3,), strides=(2,))
+    rows = data(spec)
+    model.adapt(rows.train.x)
+    assert np.all(np.isfinite(model.elbo(rows.train.x)))
+    assert model.reconstruct(rows.train.x).shape == rows.train.x.shape
 
 
 REFUSED = {
