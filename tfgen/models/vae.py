@@ -179,7 +179,8 @@ class VAE(LatentModel):
     ) -> tf.Tensor:
         """The estimates of `importance_log_prob`, from int32 `seeds` `[batch]`."""
         rows = tf.maximum(tf.shape(seeds)[0], 1)
-        num_draws = tf.maximum(_FEATURES // (rows * math.prod(self.event_shape)), 1)
+        affordable = tf.maximum(_FEATURES // (rows * math.prod(self.event_shape)), 1)
+        num_draws = tf.minimum(affordable, num_samples)
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             log_weights = self.draws(inputs, seeds, num_draws, first)["elbo"]
