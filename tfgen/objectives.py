@@ -85,6 +85,7 @@ class ELBO(Objective):
         step: tf.Tensor,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of each row, `[batch]` in nats, and all terms."""
+        _require(self, model, "kl")
         terms = model.terms(inputs, seeds)
         weight = tf.ones([], terms["kl"].dtype)
         if self.warm_up > 0:
@@ -108,6 +109,7 @@ class Reconstruction(Objective):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of each row, `[batch]` in nats, and all terms."""
         del step  # The same at every step.
+        _require(self, model, "reconstruction")
         terms = model.terms(inputs, seeds)
         return -terms["reconstruction"] - terms["code"], terms
 
@@ -148,6 +150,7 @@ class ImportanceWeighted(Objective):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Minus the bound, `[batch]` in nats, and all terms."""
         del step  # The same at every step.
+        _require(self, model, "kl")
         draws = model.draws(inputs, seeds, self.num_samples)
         terms = {name: tf.reduce_mean(rows, axis=1) for name, rows in draws.items()}
         return -importance_weighted_bound(draws["elbo"]), terms
@@ -243,6 +246,15 @@ class Distillation(Objective):
     def get_config(self) -> dict[str, object]:
         """Nothing of the teacher: its weights would be missing."""
         return {"teacher": None}
+
+
+def _require(objective: Objective, model: "GenerativeModel", term: str) -> None:
+    if term not in model.term_names:
+        raise TypeError(
+            f"{type(objective).__name__} needs a model with the term {term}; received "
+            f"a {type(model).__name__}, with {', '.join(model.term_names)}. VAE has "
+            "elbo, log_likelihood and kl, Autoencoder reconstruction and code."
+        )
 
 
 def _grid(model: "GenerativeModel") -> str:

@@ -32,7 +32,9 @@ def main() -> None:
     own = run.config.get("recipe") is not None and _MODEL.value is None
     references = () if own else find_recipe(recipe).references
     data = run.load_data(_DATA_DIR.value)
-    numbers = report_on(run.model, data, _NUM_IMPORTANCE_SAMPLES.value)
+    numbers = report_on(
+        run.model, data, num_importance_samples=_NUM_IMPORTANCE_SAMPLES.value
+    )
     print(describe({**run.report, **numbers}, run.spec, references))
 
 

@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 import tfgen
-from tfgen import ELBO, VAE, Autoencoder, ImportanceWeighted, random
+from tfgen import ELBO, VAE, Autoencoder, ImportanceWeighted, Reconstruction, random
 from tfgen.distributions import (
     Bernoulli,
     Flow,
@@ -135,7 +135,7 @@ def test_importance_samples_converge_to_the_exact_answer():
 
 @pytest.mark.parametrize("num_samples", [1, 9, 10, 11])
 def test_importance_samples_add_up_in_chunks(num_samples, monkeypatch):
-    monkeypatch.setattr(tfgen.models.vae, "_DRAWS", 5 * ROWS)
+    monkeypatch.setattr(tfgen.models.vae, "_FEATURES", 5 * ROWS * 3)
     model, x = linear(posterior(stretch=1.5)), data()
     log_weights = model.draws({"x": x}, seeds(), num_samples)["elbo"]
     expected = scipy.special.logsumexp(log_weights, axis=1) - np.log(num_samples)
@@ -144,7 +144,7 @@ def test_importance_samples_add_up_in_chunks(num_samples, monkeypatch):
 
 
 def test_an_importance_estimate_is_its_own_rows(monkeypatch):
-    monkeypatch.setattr(tfgen.models.vae, "_DRAWS", 100)
+    monkeypatch.setattr(tfgen.models.vae, "_FEATURES", 100)
     model, x = linear(posterior(stretch=1.5)), data()
     together = model.importance_log_prob(x, 30)
     monkeypatch.setattr(tfgen.models.vae, "_ROWS", 4)
@@ -259,6 +259,14 @@ def test_integers_are_taken_as_they_are(randomize):
     model = randomize(bits())
     x = np.array([[0, 1, 1, 0], [1, 0, 0, 1]], np.uint8)
     np.testing.assert_array_equal(model.elbo(x), model.elbo(x.astype("float32")))
+
+
+@pytest.mark.parametrize("objective", [ELBO(), ImportanceWeighted(2), Reconstruction()])
+def test_objectives_name_what_they_are_not_for(objective):
+    model, x = tfgen.DensityModel(StandardNormal([2])), {"x": tf.zeros([3, 2])}
+    message = f"{type(objective).__name__} .* received a DensityModel, with log_prob"
+    with pytest.raises(TypeError, match=message):
+        objective(model, x, tf.range(3), tf.constant(0))
 
 
 def test_what_does_not_fit_is_refused():

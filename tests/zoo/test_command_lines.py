@@ -271,7 +271,7 @@ def test_questions_are_answered_without_tensorflow(name):
 TRAIN = {
     "unknown model": (
         ["--model=mfa"],
-        "no model 'mfa'; did you mean 'maf'? It has: gmm, ",
+        "no model 'mfa'; did you mean 'maf'? It has: ae, gmm, ",
     ),
     "no recipe file": (["--model=mine.py"], "received 'mine.py', where there is no"),
     "unknown data": (["--dataset=rngs"], "'rngs'; did you mean 'rings'? It has: "),
@@ -325,6 +325,11 @@ OTHERS = {
     "score": ("score", [DIR, "--input=a", "--output=b"], "received {}/half, which has"),
     "no directory": ("evaluate", ["--model_dir={}/none"], "received {}/none, which"),
     "alone": ("evaluate", [RUN, "again"], "received 'again' alone. See --help."),
+    "importance": (
+        "evaluate",
+        [RUN, "--num_importance_samples=5"],
+        "received a DensityModel of kind exact. Leave --num_importance_samples out.",
+    ),
     "context": ("sample", [RUN, "--context=1"], "Only conditional models take a cont"),
     "samples": ("sample", [RUN, "--output=x.png"], "received --output=x.png. Give a n"),
     "nowhere": ("sample", [RUN, "--output={}/no/x.npz"], "received {}/no/x.npz. Make"),

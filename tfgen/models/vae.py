@@ -10,9 +10,9 @@ from tfgen.models.latent import LatentModel, known
 from tfgen.objectives import Objective
 from tfgen.signatures import Tensors
 
-# While importance samples are drawn: rows, and draws for all of them, at a time.
-_ROWS = 100
-_DRAWS = 2000
+# While importance samples are drawn: rows, and decoded features, at a time.
+_ROWS = 50
+_FEATURES = 500_000
 
 
 class VAE(LatentModel):
@@ -178,7 +178,9 @@ class VAE(LatentModel):
         self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor, num_samples: tf.Tensor
     ) -> tf.Tensor:
         """The estimates of `importance_log_prob`, from int32 `seeds` `[batch]`."""
-        num_draws = tf.maximum(_DRAWS // tf.maximum(tf.shape(seeds)[0], 1), 1)
+        rows = tf.maximum(tf.shape(seeds)[0], 1)
+        affordable = tf.maximum(_FEATURES // (rows * math.prod(self.event_shape)), 1)
+        num_draws = tf.minimum(affordable, num_samples)
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             log_weights = self.draws(inputs, seeds, num_draws, first)["elbo"]
