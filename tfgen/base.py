@@ -5,8 +5,10 @@ weights and builds a TFP object from them each time it is asked; the object itse
 no variable. Conditioning is an argument: `context`, a tensor or a dict of tensors.
 """
 
+import math
+import typing
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -23,9 +25,12 @@ from tfgen.signatures import Signature, Tensors
 
 Context: TypeAlias = tf.Tensor | dict[str, tf.Tensor] | None
 ArrayLike: TypeAlias = np.ndarray | tf.Tensor | Sequence
+_Model = TypeVar("_Model", bound="GenerativeModel")
 
-# How many rows `adapt` looks at: enough for means and scales, and they fit in memory.
+# How much `adapt` looks at: enough for means and scales, and little enough that what a
+# flow computes on the way, some fifty arrays of that size, fits in memory.
 ADAPT_ROWS = 50_000
+ADAPT_NUMBERS = 2**23
 
 
 class BijectorLayer(Serializable, keras.layers.Layer):
@@ -159,6 +164,12 @@ class GenerativeModel(Serializable, keras.Model):
     Args:
         objective: What `fit` minimises; by default minus the first term.
         **kwargs: `name` and `dtype`, as for every Keras layer.
+
+    Attributes:
+        clip_norm: Global norm to which `fit` clips gradients; 0, as at first, for no
+            clipping. The optimiser could do so, but the norm is known here, from the
+            search for numbers that are not finite. Under a strategy each replica clips
+            its own gradient.
     """
 
     kind: str
@@ -168,6 +179,7 @@ class GenerativeModel(Serializable, keras.Model):
         super().__init__(**kwargs)
         self.objective = objective or MaximumLikelihood()
         self.noise_seed = 0
+        self.clip_norm = 0.0
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._term_means = [keras.metrics.Mean(name=name) for name in self.term_names]
         self.first_non_finite = FirstNonFinite((*self.term_names, "loss", "gradient"))
@@ -176,6 +188,34 @@ class GenerativeModel(Serializable, keras.Model):
             self.sample_rows, autograph=False, reduce_retracing=True
         )
         self.built = True
+
+    @property
+    def clip_norm(self) -> float:
+        """Global norm to which `fit` clips gradients; 0 for no clipping."""
+        return self._clip_norm
+
+    @clip_norm.setter
+    def clip_norm(self, value: float) -> None:
+        if not 0.0 <= value < math.inf:
+            raise ValueError(
+                "Gradients are clipped to a norm of 0 or more, 0 for no clipping; "
+                f"received clip_norm={value}. A usual norm is 1."
+            )
+        self._clip_norm = float(value)
+        self.train_function = None  # It was traced with another norm.
+
+    def get_config(self) -> dict[str, object]:
+        """The constructor's arguments, and the norm to clip to."""
+        return {**super().get_config(), "clip_norm": self.clip_norm}
+
+    @classmethod
+    def from_config(cls: type[_Model], config: dict[str, object]) -> _Model:
+        """The model that `get_config` described."""
+        arguments = {k: v for k, v in config.items() if k != "clip_norm"}
+        model = super().from_config(arguments)
+        norm = config.get("clip_norm", 0.0)
+        model.clip_norm = typing.cast(float, norm)
+        return model
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -259,8 +299,9 @@ class GenerativeModel(Serializable, keras.Model):
     ) -> None:
         """Starts the layers that take their scale from data.
 
-        Looks at no more than 50,000 rows, chosen by `seed`. To be called once: before
-        `fit`, outside any strategy's replica, and not when training is resumed.
+        Looks at no more than 50,000 rows, and at fewer of large examples: at 10,699 of
+        28 x 28 pixels. To be called once: before `fit`, outside any strategy's replica,
+        and not when training is resumed.
 
         Args:
             x: Training data `[rows, *event_shape]`.
@@ -268,8 +309,9 @@ class GenerativeModel(Serializable, keras.Model):
             seed: Chooses the rows, and the noise of models that add any.
         """
         rows = np.arange(len(x))
-        if len(x) > ADAPT_ROWS:
-            rows = np.random.default_rng(seed).choice(rows, ADAPT_ROWS, replace=False)
+        most = min(ADAPT_ROWS, max(1, ADAPT_NUMBERS // math.prod(self.event_shape)))
+        if len(x) > most:
+            rows = np.random.default_rng(seed).choice(rows, most, replace=False)
         inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
         if context is not None:
             inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])
@@ -314,8 +356,13 @@ class GenerativeModel(Serializable, keras.Model):
                 loss += tf.add_n(self.losses)
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        checked = (*terms.values(), losses, tf.linalg.global_norm(gradients))
-        finite = self.first_non_finite.update(checked, step)
+        norm = tf.linalg.global_norm(gradients)
+        finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
+        if self.clip_norm:
+            limit = tf.cast(self.clip_norm / replicas, norm.dtype)
+            limit = self.optimizer.scale_loss(limit)
+            clipping = limit / tf.maximum(limit, norm)
+            gradients = [None if g is None else clipping * g for g in gradients]
         gradients = [
             None if g is None else tf.where(finite, g, tf.zeros_like(g))
             for g in gradients

@@ -165,7 +165,9 @@ class Distillation(Objective):
     gradient reaches the student through the draws. A student that draws in one pass
     (`tfgen.iaf`) and a teacher that scores in one (`tfgen.maf`) cost a pass of each.
 
-    The data of a batch serve for the terms, and for their contexts. The divergence is
+    The data of a batch serve for the terms, which are no part of the loss, and for
+    their contexts. Where the student is slow to score data, the terms take more of a
+    step than the rest of it. The divergence is
     that of the densities: of `Dequantized` models before rounding, which can only make
     it smaller.
 

@@ -1,6 +1,7 @@
 """What the command lines share: quiet start, errors as one sentence, flags."""
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -64,6 +65,8 @@ def import_tensorflow() -> None:
         del tensorflow_probability
         tf.config.list_physical_devices()
         tf.constant(0)
+    # What was imported stays: collections that come with tracing need not look at it.
+    gc.freeze()
     tf.get_logger().setLevel("ERROR")
     # Where TensorFlow writes as it saves models.
     logging.set_verbosity(logging.WARNING)

@@ -1,17 +1,23 @@
 """Numbers of a trained model: terms of rows, means with standard errors, reports."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
-from tfgen.metrics import bits_per_dim
+from tfgen.distributions import Flow
+from tfgen.flows import Logit, Scale
+from tfgen.metrics import bits_per_dim, logit_space_log_prob
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
 from zoo.recipe import Reference
+
+# From a batch of rows with their seeds to `[batch]` for each name, as models are.
+Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 # Enough for a percentile to a tenth, and quick for every model.
 _QUANTILE_ROWS = 20_000
@@ -53,11 +59,11 @@ class Scorer:
     """The terms of rows, as NumPy arrays; a row's numbers depend on nothing else.
 
     Args:
-        model: The model.
+        model: The model, or another function of the same inputs.
         seed: Of the noise of models that add any, with the number of the row.
     """
 
-    def __init__(self, model: GenerativeModel, seed: int = EVALUATION_SEED) -> None:
+    def __init__(self, model: Terms, seed: int = EVALUATION_SEED) -> None:
         self._seed = seed
         # One trace for all batches; without XLA, whose compilation would cost more.
         self._terms = tf.function(model)
@@ -113,6 +119,10 @@ def report_on(
     if data.spec.levels is not None and model.kind != "none":
         mean = report["test"][answer]["mean"]
         report["bits_per_dim"] = bits_per_dim(mean, data.spec.event_shape)
+        # Of the test split, which comes last.
+        logits = _in_logit_space(model, data.spec.levels, data.test, terms[answer])
+        if logits is not None:
+            report["logit_space"] = dataclasses.asdict(Estimate.of(logits))
     if data.log_prob is not None and model.kind != "none":
         # The same points for both densities: their difference has the smaller error.
         points = data.test
@@ -120,7 +130,7 @@ def report_on(
             points = Split(data.sample(_FRESH_POINTS, EVALUATION_SEED))
         given = () if points.context is None else (points.context,)
         excess = data.log_prob(points.x, *given) - scorer(points)[answer]
-        report["divergence"] = dataclasses.asdict(Estimate.of(excess))
+        report["divergence"] = _divergence(excess)
     rows = np.arange(len(data.train))
     if len(rows) > _QUANTILE_ROWS:
         chosen = np.random.default_rng(0).choice(rows, _QUANTILE_ROWS, replace=False)
@@ -130,6 +140,35 @@ def report_on(
     _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
     return report
+
+
+def _divergence(excess: np.ndarray) -> Json:
+    """The mean excess; None where it is infinite, which JSON cannot hold."""
+    impossible = int(np.isposinf(excess).sum())
+    if impossible == 0:
+        return dataclasses.asdict(Estimate.of(excess))
+    unknown = {"mean": None, "standard_error": None}
+    return {**unknown, "rows": len(excess), "impossible": impossible}
+
+
+def _in_logit_space(
+    model: GenerativeModel, levels: int, split: Split, log_prob: np.ndarray
+) -> np.ndarray | None:
+    """The numbers of rows in nats of logits; None for models that take no logit."""
+    density = getattr(model, "density", None)
+    layers = density.bijectors if isinstance(density, Flow) else []
+    match layers:
+        case [Scale(scale=scale), Logit(alpha=alpha), *_] if scale == 1.0 / levels:
+            pass
+        case _:
+            return None
+
+    def change(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        x = model.dequantize(inputs["x"], inputs["seed"])
+        zeros = tf.zeros_like(inputs["seed"], tf.float64)
+        return {"change": logit_space_log_prob(zeros, x, levels=levels, alpha=alpha)}
+
+    return log_prob + Scorer(change)(split)["change"]
 
 
 def _require_importance_samples(model: GenerativeModel) -> None:
@@ -183,7 +222,17 @@ def describe(
         )
     if "bits_per_dim" in report:
         lines.append(f"  {'test':10} {'bits per dim':14} {report['bits_per_dim']:.3f}")
-    if "divergence" in report:
+    if "logit_space" in report:
+        shown = Estimate(**report["logit_space"])
+        lines.append(f"  {'test':10} {'of the logits':14} {shown}   (nats)")
+    if "impossible" in report.get("divergence", {}):
+        lines.append(
+            f"  {'true':10} {'log p - model':14} infinite   "
+            "({impossible} of {rows} points have no density)".format(
+                **report["divergence"]
+            )
+        )
+    elif "divergence" in report:
         shown = Estimate(**report["divergence"])
         lines.append(
             f"  {'true':10} {'log p - model':14} {shown}   ({shown.rows} points)"

@@ -81,11 +81,11 @@ def fit(
     averaging = recipe.weight_averaging > 0
     optimizer = keras.optimizers.Adam(
         rate,
-        global_clipnorm=recipe.clip_norm or None,
         weight_decay=recipe.weight_decay or None,
         use_ema=averaging,
         ema_momentum=recipe.weight_averaging or 0.99,
     )
+    model.clip_norm = recipe.clip_norm
     model.compile(
         optimizer,
         jit_compile=recipe.jit_compile,

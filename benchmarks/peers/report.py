@@ -34,6 +34,8 @@ def table_text(table: Table, results: Results) -> str:
     ]
     for contestant in table.contestants:
         mine = [results[case.work].get(contestant.name) for case in table.cases]
+        if not any(mine):
+            continue  # A table of before it took part.
         size = next(f"{result.parameters:,}" for result in mine if result)
         cells = [_cell(result) for result in mine]
         lines.append(f"| {' | '.join([contestant.name, size, *cells])} |")

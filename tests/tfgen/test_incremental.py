@@ -15,7 +15,7 @@ import tfgen
 from tfgen import bijectors, flows
 from tfgen.bijectors import Additive, Affine, RationalQuadratic
 from tfgen.distributions import Autoregressive, Bernoulli, Categorical, Gaussian
-from tfgen.networks import MADE
+from tfgen.networks import MADE, incremental, masked_dense
 
 BATCH = 5
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
@@ -138,7 +138,9 @@ def assert_all_close(actual, expected, **tolerance):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_steps_agree_with_passes(name, example):
+@pytest.mark.parametrize("few", [1, 100], ids=["two loops", "one loop"])
+def test_steps_agree_with_passes(name, few, example, monkeypatch):
+    monkeypatch.setattr(incremental, "_FEW", few)
     case = example(name)
     expected = passes(*case)
     assert not np.allclose(expected[0], case.z)  # Away from the identity.
@@ -149,16 +151,37 @@ def test_steps_agree_with_passes(name, example):
 def test_parameters_are_those_of_a_call(name, example):
     layer, context, x = example(name)
     network = layer._network
-    incremental, parameters = network.incremental([BATCH], context), []
-    assert incremental.features == x.shape[1]
-    state, previous = incremental.state, tf.zeros_like(x[:, 0])
-    for i in range(incremental.features):
-        new, state = incremental.step(tf.constant(i), previous, state)
+    coordinates, parameters = network.incremental([BATCH], context), []
+    assert coordinates.features == x.shape[1]
+    state = coordinates.grow(coordinates.state, coordinates.features)
+    previous = tf.zeros_like(x[:, 0])
+    for i in range(coordinates.features):
+        new, state = coordinates.step(tf.constant(i), previous, state)
         parameters.append(new)
         previous = x[:, i]
     np.testing.assert_allclose(
         tf.stack(parameters, axis=1), network(x, context), **CLOSE
     )
+
+
+def test_a_context_of_another_precision_is_cast(randomize):
+    layer = flows.MaskedAutoregressive([3], [4], context_features=2)
+    flow = tfgen.distributions.Flow(
+        tfgen.distributions.StandardNormal([3]), [randomize(layer)]
+    )
+    context = np.random.default_rng(0).standard_normal([5, 2])
+    draws = [
+        flow.sample(tf.range(5), tf.constant(context, dtype))
+        for dtype in ("float32", "float64")
+    ]
+    np.testing.assert_allclose(draws[0], draws[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_steps_agree_with_passes_of_blocks(name, example, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", 2)
+    case = example(name)
+    assert_all_close(steps(*case), passes(*case))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -331,10 +354,12 @@ def test_distributions_make_no_pass_for_a_sample(randomize, monkeypatch):
     layer.sample(tf.range(3))
 
 
-@pytest.mark.parametrize("context_features", [0, 2])
-def test_made_refuses_the_wrong_context(context_features):
+@pytest.mark.parametrize(
+    ("context_features", "wrong"),
+    [(0, tf.zeros([5, 2])), (2, None), (2, tf.ones([5, 1]))],
+)
+def test_made_refuses_the_wrong_context(context_features, wrong):
     network = MADE(3, 1, [4], context_features=context_features)
-    wrong = None if context_features else tf.zeros([5, 2])
     message = f"made for {context_features} context features"
     with pytest.raises(ValueError, match=message):
         network.incremental([5], wrong)

@@ -492,6 +492,46 @@ def test_a_bad_step_of_plain_gradient_descent_changes_no_weight():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.parametrize("loss_scale", [None, 8.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 2.0])
+def test_gradients_are_clipped_to_their_global_norm(share, loss_scale, randomize):
+    model = DensityModel(randomize(tfgen.maf([2], num_steps=1, hidden_units=[4])))
+    optimizer = keras.optimizers.SGD(0.1, loss_scale_factor=loss_scale)
+    model.compile(optimizer, run_eagerly=True)
+    x = continuous(np.random.default_rng(0))["x"]
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(model.log_prob(x))
+    gradients = tape.gradient(loss, model.trainable_weights)
+    norm = float(tf.linalg.global_norm(gradients))
+    model.clip_norm = share * norm
+    before = [weight.numpy() for weight in model.trainable_weights]
+    model.train_on_batch(x)
+    factor = 0.1 * (0.5 if share == 0.5 else 1.0)
+    for old, new, gradient in zip(
+        before, model.trainable_weights, gradients, strict=True
+    ):
+        np.testing.assert_allclose(new, old - factor * gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.inf, np.nan])
+def test_norms_to_clip_to_are_finite_and_not_negative(value):
+    model = DensityModel(StandardNormal([2]))
+    with pytest.raises(ValueError, match=f"received clip_norm={value}"):
+        model.clip_norm = value
+
+
+def test_the_norm_can_be_changed_and_is_saved(tmp_path):
+    model, inputs = make("maf", jit_compile=False)
+    model.fit(inputs["x"], batch_size=4, verbose=0)
+    model.clip_norm = 1e-9
+    before = model.get_weights()
+    model.fit(inputs["x"], batch_size=4, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").clip_norm == 1e-9
+
+
 class Broken(MaximumLikelihood):
     """An objective that is fine in value or in gradient, but not in both."""
 
@@ -588,8 +628,9 @@ def test_adapt_sees_the_noise_of_discrete_data():
     assert scale == pytest.approx(np.sqrt(1 / 12), abs=0.01)
 
 
-def test_adapt_looks_at_a_seeded_part_of_large_data(monkeypatch):
-    monkeypatch.setattr("tfgen.base.ADAPT_ROWS", 50)
+@pytest.mark.parametrize(("limit", "value"), [("ROWS", 50), ("NUMBERS", 101)])
+def test_adapt_looks_at_a_seeded_part_of_large_data(limit, value, monkeypatch):
+    monkeypatch.setattr(f"tfgen.base.ADAPT_{limit}", value)
     model = DensityModel(Flow(StandardNormal([2]), [Standardize([2])]))
     x = far(np.random.default_rng(0))
     locations = []
@@ -599,6 +640,8 @@ def test_adapt_looks_at_a_seeded_part_of_large_data(monkeypatch):
     np.testing.assert_array_equal(locations[0], locations[1])
     assert np.all(locations[0] != locations[2])
     assert np.all(locations[0] != x.mean(axis=0))
+    order = np.random.default_rng(0).choice(np.arange(len(x)), 50, replace=False)
+    np.testing.assert_allclose(locations[0], x[order].mean(axis=0), rtol=1e-5)
 
 
 # Errors.

@@ -15,6 +15,7 @@ from tfgen.networks import (
     ConvolutionalEncoder,
     Normalize,
     OneHot,
+    masked_dense,
 )
 
 
@@ -47,6 +48,11 @@ def case(request):
     return MADES[request.param]
 
 
+@pytest.fixture(params=[4, 256], ids=["blocks", "whole"])
+def block_size(request, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", request.param)
+
+
 def make(case, randomize):
     """The network with random weights, and inputs for it, context among them."""
     network = MADE(
@@ -76,6 +82,7 @@ def depends(network, x, context, on):
     ).astype(bool)
 
 
+@pytest.mark.usefixtures("block_size")
 def test_made_is_autoregressive(case, randomize):
     network, x, context = make(case, randomize)
     assert network(x, context).shape == (2, case.features, case.num_parameters)
@@ -95,6 +102,7 @@ def test_every_coordinate_depends_on_the_context(name, randomize):
     assert np.all(depends(network, x, context, on=context))
 
 
+@pytest.mark.usefixtures("block_size")
 def test_degrees_are_sorted_and_masks_block_triangular(case, randomize):
     network, _, _ = make(case, randomize)
     inputs, *hidden, outputs = network.degrees()
@@ -108,32 +116,55 @@ def test_degrees_are_sorted_and_masks_block_triangular(case, randomize):
         assert np.ptp(counts) <= 1
         # A unit of the degree of the last input would see what nothing may use.
         assert degrees[-1] < max(case.features, 2)
-    for mask in network.masks():
+    for layer in (*network._hidden, network._output):
+        seen = layer.kernel_and_bias()[0].numpy() != 0
         # Once a unit sees an input, so do all the units after it.
-        assert np.all(np.diff(mask, axis=1) >= 0)
+        assert np.all(np.diff(seen.astype(int), axis=1) >= 0)
         # A unit sees a prefix of its inputs.
-        assert np.all(np.diff(mask, axis=0) <= 0)
+        assert np.all(np.diff(seen.astype(int), axis=0) <= 0)
 
 
-def test_made_is_one_product_a_layer(randomize, monkeypatch):
-    case = MADES["three features"]
-    network, x, _ = make(case, randomize)
-    products = []
-    matmul = tf.linalg.matmul
-    monkeypatch.setattr(
-        tf.linalg, "matmul", lambda a, b: products.append(b.shape) or matmul(a, b)
+# Degrees of inputs and outputs, and the sizes of the kernels of blocks of two columns.
+DEGREES = {
+    "a square": ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [(2, 2), (4, 2), (6, 2)]),
+    "more outputs": ([1, 2, 3, 4], [1, 1, 2, 3, 4, 4], [(2, 3), (4, 3)]),
+    "more inputs": ([0, 0, 1, 1, 2, 2], [0, 1, 2], [(6, 3)]),
+    "nothing seen by the first": ([2, 3, 4, 4], [1, 1, 3, 4], [(0, 2), (4, 2)]),
+    "inputs that nobody sees": ([1, 2, 3, 9], [1, 2, 3, 4], [(2, 2), (3, 2)]),
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", DEGREES)
+def test_blocks_agree_with_a_masked_product(name, strict, randomize, monkeypatch):
+    monkeypatch.setattr(masked_dense, "_BLOCK_SIZE", 2)
+    n_in, n_out, sizes = DEGREES[name]
+    # Degrees are integers: below n + 1 is up to n.
+    outputs = np.array(n_out) + strict
+    layer = randomize(
+        masked_dense.MaskedDense(n_in, outputs, strict=strict, dtype="float64")
     )
-    network(x)
-    assert products == [(3, 8), (8, 8), (8, 6)]
+    assert [w.shape for w in layer.weights if len(w.shape) == 2] == sizes
+    kernel, bias = (weights.numpy() for weights in layer.kernel_and_bias())
+    np.testing.assert_array_equal(kernel != 0, np.less_equal.outer(n_in, n_out))
+    x = np.random.default_rng(0).standard_normal([2, 3, len(n_in)])
+    expected = x @ kernel + bias
+    assert np.all(bias != 0)
+    np.testing.assert_allclose(layer(tf.constant(x)), expected, rtol=1e-12)
+
+
+def test_blocks_leave_out_most_of_what_is_masked():
+    degrees = np.arange(1024)
+    layer = masked_dense.MaskedDense(degrees, degrees)
+    assert layer.count_params() == 1024 + 1024**2 * 5 // 8
 
 
 def test_made_agrees_with_masked_products(randomize):
     network, x, context = make(MADES["three features, context"], randomize)
-    kernels = [layer.kernel.numpy() for layer in (*network._hidden, network._output)]
-    biases = [layer.bias.numpy() for layer in (*network._hidden, network._output)]
     h = x.numpy()
-    for index, mask in enumerate(network.masks()):
-        h = h @ (kernels[index] * mask.numpy()) + biases[index]
+    for index, layer in enumerate((*network._hidden, network._output)):
+        kernel, bias = layer.kernel_and_bias()
+        h = h @ kernel.numpy() + bias.numpy()
         if index < 2:
             h += context.numpy() @ network._context[index].kernel.numpy()
             h = np.logaddexp(0.0, h)

@@ -27,6 +27,7 @@ from tfgen import (
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
 from tfgen.networks.dense import Dense
+from tfgen.networks.masked_dense import MaskedDense
 from tfgen.objectives import (
     ELBO,
     Distillation,
@@ -65,6 +66,12 @@ PARTS = {
         "min_slope": 0.02,
     },
     Dense: {"in_features": 2, "out_features": 3, "zero_init": True, "use_bias": False},
+    MaskedDense: {
+        "in_degrees": (1, 2),
+        "out_degrees": (1, 1, 2),
+        "strict": True,
+        "zero_init": True,
+    },
     networks.MADE: {
         "features": 3,
         "num_parameters": 2,

@@ -79,6 +79,20 @@ def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
         assert float(answer) == pytest.approx(expected, rel=1e-5)
 
 
+def test_two_devices_clip_to_the_norm_that_one_does(strategy, randomize):
+    models = pair(strategy, randomize, density, "sgd")
+    for model in models:
+        model.clip_norm = 1e-2
+        before = [weight.numpy() for weight in model.trainable_weights]
+        # Both devices see the same rows, and so have the same gradient.
+        x = np.tile(rows()[: BATCH // 2], [2, 1])
+        model.fit(x, batch_size=BATCH, shuffle=False, verbose=0)
+        after = [weight.numpy() for weight in model.trainable_weights]
+        moved = [b - a for a, b in zip(before, after, strict=True)]
+        # The learning rate of "sgd" is 0.01.
+        assert float(tf.linalg.global_norm(moved)) == pytest.approx(1e-4, rel=1e-2)
+
+
 def test_a_failure_on_one_device_stops_the_step_on_both(strategy, randomize):
     _, model = pair(strategy, randomize, density, "sgd")
     x = rows()

@@ -85,7 +85,7 @@ class Dequantized(GenerativeModel):
         self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """`elbo`, `[batch]` in nats."""
-        x = self._dequantize(inputs["x"], seeds)
+        x = self.dequantize(inputs["x"], seeds)
         log_prob = self.density.distribution(inputs.get("context")).log_prob(x)
         # Log-volume of a cell of the grid; nothing for continuous features.
         log_volume = sum(math.log(step) for step in self.steps or () if step > 0)
@@ -108,7 +108,7 @@ class Dequantized(GenerativeModel):
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the layers of the density, from dequantised data."""
-        x = self._dequantize(inputs["x"], seeds)
+        x = self.dequantize(inputs["x"], seeds)
         self.density.adapt(x, inputs.get("context"))
 
     def elbo(
@@ -123,6 +123,12 @@ class Dequantized(GenerativeModel):
             "elbo"
         ]
 
+    def dequantize(self, x: ArrayLike, seeds: tf.Tensor) -> tf.Tensor:
+        """`x + step u`, what the density sees; `u` from int32 `seeds` `[batch]`."""
+        x = tf.cast(self.check_x(x), self.compute_dtype)
+        noise = random.uniform(seeds, self.event_shape, dtype=x.dtype)
+        return x + self._cell(x.dtype) * noise
+
     def encode(self, x: ArrayLike, context: ArrayLike | None = None) -> tf.Tensor:
         """Noise of the centre of each row's cell; flows only."""
         x = tf.cast(self.check_x(x), self.compute_dtype)
@@ -133,11 +139,6 @@ class Dequantized(GenerativeModel):
         """Discrete data of each row of noise; flows only."""
         z = tf.cast(tf.convert_to_tensor(z), self.compute_dtype)
         return self._quantize(flow_distribution(self.density, context).forward(z))
-
-    def _dequantize(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        x = tf.cast(self.check_x(x), self.compute_dtype)
-        noise = random.uniform(seeds, self.event_shape, dtype=x.dtype)
-        return x + self._cell(x.dtype) * noise
 
     def _quantize(self, x: tf.Tensor) -> tf.Tensor:
         if self.levels is not None:

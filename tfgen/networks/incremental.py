@@ -5,6 +5,9 @@ from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+# So few coordinates take no time, however they are computed.
+_FEW = 16
+
 State: TypeAlias = tuple[tf.Tensor, ...]
 
 
@@ -14,6 +17,8 @@ class Incremental(NamedTuple):
     Attributes:
         features: Number of coordinates.
         state: What is known before the first coordinate.
+        grow: `grow(state, stop)` makes room for what the coordinates before number
+            `stop` need. Less room is less to copy and to multiply.
         step: `step(i, previous, state)` gives the parameters of coordinate `i`,
             `[rows, num_parameters]`, and the next state. `previous`, `[rows]`, is
             coordinate `i - 1`, and zeros before the first.
@@ -21,6 +26,7 @@ class Incremental(NamedTuple):
 
     features: int
     state: State
+    grow: Callable[[State, int], State]
     step: Callable[[tf.Tensor, tf.Tensor, State], tuple[tf.Tensor, State]]
 
     def generate(
@@ -38,6 +44,10 @@ class Incremental(NamedTuple):
         Returns:
             The coordinates `[rows, features]`, and the sums `[rows]`.
         """
+        if tf.executing_eagerly() and self.features > _FEW:
+            # Step by step it would take seconds.
+            compiled = tf.function(self.generate, autograph=False)
+            return compiled(draw, noise)
         if noise.shape[0] == 0:
             return noise, noise[:, 0]
         noise = tf.transpose(tf.ensure_shape(noise, [None, self.features]))
@@ -54,12 +64,23 @@ class Incremental(NamedTuple):
             return i + 1, x, state, drawn, total + summand
 
         # TensorFlow refuses to write rows where there are none.
-        num_steps = self.features * tf.minimum(tf.size(zeros), 1)
-        _, _, _, drawn, total = tf.while_loop(
-            lambda i, *_: i < num_steps,
-            next_coordinate,
-            (tf.constant(0), zeros, self.state, tf.zeros_like(noise), zeros),
-            # XLA needs to know it for gradients.
-            maximum_iterations=self.features,
-        )
+        enough = tf.minimum(tf.size(zeros), 1)
+        loop = (tf.constant(0), zeros, self.state, tf.zeros_like(noise), zeros)
+        start = 0
+        for stop in _stops(self.features):
+            i, x, state, drawn, total = loop
+            loop = tf.while_loop(
+                lambda i, *_, stop=stop * enough: i < stop,
+                next_coordinate,
+                (i, x, self.grow(state, stop), drawn, total),
+                # XLA needs to know it for gradients.
+                maximum_iterations=stop - start,
+            )
+            start = stop
+        _, _, _, drawn, total = loop
         return tf.transpose(drawn), total
+
+
+def _stops(features: int) -> list[int]:
+    """Where to make room anew: half way, unless the whole takes little."""
+    return [features // 2, features] if features > _FEW else [features]

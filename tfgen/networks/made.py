@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfgen.networks.dense import Dense
 from tfgen.networks.incremental import Incremental, State
+from tfgen.networks.masked_dense import MaskedDense
 from tfgen.serialization import Serializable
 
 
@@ -21,7 +22,7 @@ class MADE(Serializable, keras.layers.Layer):
     with a context there are units of degree 0, so that even the first coordinate
     depends on it.
 
-    All parameters of all coordinates come out of one product; they start at zero. Where
+    All parameters of all coordinates come out together, and start at zero. Where
     coordinates become known one after the other, `incremental` computes each hidden
     unit once, when the coordinate of its degree is known.
 
@@ -65,20 +66,17 @@ class MADE(Serializable, keras.layers.Layer):
         self.context_features = context_features
         self.activation = activation
         self._activation = keras.activations.get(activation)
-        widths = (features, *self.hidden_units)
+        *layers, outputs = self.degrees()
         self._hidden = [
-            Dense(n_in, n_out, dtype=self.dtype_policy)
-            for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+            MaskedDense(below, above, dtype=self.dtype_policy)
+            for below, above in zip(layers[:-1], layers[1:], strict=True)
         ]
         self._context = [
             Dense(context_features, width, use_bias=False, dtype=self.dtype_policy)
             for width in (self.hidden_units if context_features else ())
         ]
-        self._output = Dense(
-            widths[-1],
-            features * num_parameters,
-            zero_init=True,
-            dtype=self.dtype_policy,
+        self._output = MaskedDense(
+            layers[-1], outputs, strict=True, zero_init=True, dtype=self.dtype_policy
         )
         self.built = True
 
@@ -94,20 +92,6 @@ class MADE(Serializable, keras.layers.Layer):
         outputs = np.repeat(inputs, self.num_parameters)
         return [inputs, *hidden, outputs]
 
-    def masks(self) -> list[tf.Tensor]:
-        """One mask a kernel, `[in, out]`: 1 where a weight may be used.
-
-        They are compared from degrees where they are used: as constants of their size
-        they would make up the larger part of every exported graph.
-        """
-        *layers, outputs = (tf.constant(degrees) for degrees in self.degrees())
-        masks = [
-            below[:, tf.newaxis] <= above
-            for below, above in zip(layers[:-1], layers[1:], strict=True)
-        ]
-        masks.append(layers[-1][:, tf.newaxis] < outputs)
-        return [tf.cast(mask, self.compute_dtype) for mask in masks]
-
     def call(self, x: tf.Tensor, context: tf.Tensor | None = None) -> tf.Tensor:
         """Parameters `[..., features, num_parameters]` from `[..., features]`.
 
@@ -116,15 +100,12 @@ class MADE(Serializable, keras.layers.Layer):
             context: `[..., context_features]`, given if and only if there is one.
         """
         self._check(context)
-        *hidden_masks, output_mask = self.masks()
-        for index, (layer, mask) in enumerate(
-            zip(self._hidden, hidden_masks, strict=True)
-        ):
-            x = layer(x, mask)
+        for index, layer in enumerate(self._hidden):
+            x = layer(x)
             if context is not None:
                 x += self._context[index](context)
             x = self._activation(x)
-        outputs = self._output(x, output_mask)
+        outputs = self._output(x)
         shape = tf.concat(
             [tf.shape(outputs)[:-1], [self.features, self.num_parameters]], axis=0
         )
@@ -136,8 +117,8 @@ class MADE(Serializable, keras.layers.Layer):
         """The same parameters, coordinate by coordinate.
 
         Step `i` computes the units of degree `i` of each layer: a window of rows of the
-        transposed kernel times all units of the layer below, written in place. As in
-        one call, every product of a unit and a weight is computed once.
+        transposed kernel times the units of the layer below, written in place. Together
+        these products are about as much arithmetic as one call.
 
         Args:
             batch_shape: The axes of the coordinates before the last; they become rows.
@@ -146,23 +127,31 @@ class MADE(Serializable, keras.layers.Layer):
         self._check(context)
         num_rows = tf.reduce_prod(batch_shape)
         ones = tf.ones([1, num_rows], self.compute_dtype)
-        kernels, state = [], []
-        for index, (layer, mask) in enumerate(
-            zip([*self._hidden, self._output], self.masks(), strict=True)
-        ):
+        always, kernels, state = [], [], []
+        for index, layer in enumerate([*self._hidden, self._output]):
             # Bias and context are further weights, of inputs that are always known.
-            kernel = [layer.kernel * mask, tf.expand_dims(layer.bias, 0)]
-            units = [tf.zeros([layer.in_features, num_rows], ones.dtype), ones]
+            weights, bias = layer.kernel_and_bias()
+            kernel, known = [bias[tf.newaxis], weights], [ones]
             if context is not None and layer is not self._output:
-                kernel.append(self._context[index].kernel)
-                shape = tf.concat([batch_shape, [self.context_features]], axis=0)
-                rows = tf.broadcast_to(context, shape)
-                units.append(
-                    tf.transpose(tf.reshape(rows, [-1, self.context_features]))
-                )
+                kernel.insert(0, self._context[index].kernel)
+                known.insert(0, self._context_rows(context, batch_shape))
             kernels.append(tf.transpose(tf.concat(kernel, axis=0)))
-            state.append(tf.concat(units, axis=0))
-        windows = [tf.constant(window) for window in self._windows()]
+            state.append(tf.concat(known, axis=0))
+            always.append(state[-1].shape[0])
+        # Rows of the state of a layer begin with what is always known.
+        windows = self._windows()
+        reads = [tf.constant(window) for window in windows[1:]]
+        writes = [
+            tf.constant(window + first)
+            for window, first in zip(windows[:-1], always, strict=True)
+        ]
+
+        def grow(state: State, stop: int) -> State:
+            ends = [np.max(window[:stop]) + 1 for window in windows[:-1]]
+            return tuple(
+                tf.pad(units, [[0, first + end - units.shape[0]], [0, 0]])
+                for units, first, end in zip(state, always, ends, strict=True)
+            )
 
         def step(
             i: tf.Tensor, previous: tf.Tensor, state: State
@@ -171,13 +160,21 @@ class MADE(Serializable, keras.layers.Layer):
             for index, (kernel, units) in enumerate(zip(kernels, state, strict=True)):
                 if index > 0:
                     values = self._activation(values)
-                units = tf.tensor_scatter_nd_update(units, windows[index][i], values)
-                values = tf.gather_nd(kernel, windows[index + 1][i]) @ units
+                units = tf.tensor_scatter_nd_update(units, writes[index][i], values)
+                kernel = tf.gather_nd(kernel, reads[index][i])[:, : units.shape[0]]
+                values = kernel @ units
                 next_state.append(units)
             # Not tf.transpose, for whose sake XLA would choose slow layouts elsewhere.
             return tf.stack(tf.unstack(values), axis=-1), tuple(next_state)
 
-        return Incremental(self.features, tuple(state), step)
+        return Incremental(self.features, tuple(state), grow, step)
+
+    def _context_rows(self, context: tf.Tensor, batch_shape: tf.Tensor) -> tf.Tensor:
+        """The context of each row, `[context_features, rows]`."""
+        context = tf.cast(context, self.compute_dtype)
+        shape = tf.concat([batch_shape, tf.shape(context)[-1:]], axis=0)
+        rows = tf.broadcast_to(context, shape)
+        return tf.transpose(tf.reshape(rows, [-1, self.context_features]))
 
     def _windows(self) -> list[np.ndarray]:
         """For each layer the rows that a step writes, `[features, window, 1]`.
@@ -198,7 +195,8 @@ class MADE(Serializable, keras.layers.Layer):
         return [window[..., np.newaxis].astype(np.int32) for window in windows]
 
     def _check(self, context: tf.Tensor | None) -> None:
-        if (context is not None) != bool(self.context_features):
+        size = 0 if context is None else context.shape[-1]
+        if size not in (None, self.context_features):
             raise ValueError(
                 f"MADE was made for {self.context_features} context features; "
                 f"received {'no context' if context is None else context.shape}. "

@@ -1,15 +1,26 @@
-"""Masked autoregressive flow (Papamakarios et al., 2017) on handwritten digits.
+r"""Masked autoregressive flow (Papamakarios et al., 2017) on handwritten digits.
 
     python -m zoo.train --model=maf
 
 Expected on digits: test bound -94.82 nats (s.e. 0.85), in 24 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
+
+As the paper has it on MNIST: five steps of one hidden layer, logits with lambda 1e-6,
+uniform dequantisation, no labels.
+
+    python -m zoo.train --model=maf --dataset=mnist --data_dir=path/to/tfds \
+        --set num_steps=5 --set hidden_units=1024 --set logit_alpha=1e-6 \
+        --batch_size=100 --epochs=30
+
+Expected on mnist: test bound -926.11 nats (s.e. 1.56), 1.704 bits/dim, or -1198.96 nats
+(s.e. 0.70) of the logits, in 38 minutes on two CPU cores that had other work too. The
+paper has 1.89 bits/dim and -1300.5 nats of the logits.
 """
 
 import tfgen
 from zoo.data import DataSpec
 from zoo.parts import flow_model
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, Reference
 
 
 def build(
@@ -38,5 +49,13 @@ RECIPE = Recipe(
     learning_rate=1e-3,
     epochs=100,
     patience=30,
+    references=(
+        Reference(
+            "mnist",
+            # Less the mean log-determinant of the logit over the test set, -272.85.
+            -1027.65,
+            "Papamakarios et al., 2017, 5 steps: -1300.5 of the logits, 1.89 bits/dim",
+        ),
+    ),
     tiny={"num_steps": 2, "hidden_units": (16,)},
 )

@@ -92,29 +92,20 @@ class Adam:
 def maf_task(case: Case) -> Task:
     """The step of `tfgen.maf`: scales of coordinates between masked networks."""
     size, hidden, count = case.features, case.hidden, case.num_steps
-    widths = [size, hidden, hidden, 2 * size]
     inputs = np.arange(1, size + 1)
     units = 1 + np.arange(hidden) * (size - 1) // hidden
-    masks = [
-        tf.constant(mask, tf.float32)
-        for mask in (
-            inputs[:, None] <= units,
-            units[:, None] <= units,
-            units[:, None] < np.repeat(inputs, 2),
-        )
-    ]
+    outputs = np.repeat(inputs, 2) - 1
     networks = [
-        [
-            (tf.Variable(normal(a, b) * (b == hidden)), tf.Variable(tf.zeros([b])))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
-        ]
+        [masked_layer(*pair) for pair in ((inputs, units), (units, units))]
+        + [masked_layer(units, outputs, zero=True)]
         for _ in range(count)
     ]
     scales = [
         (tf.Variable(tf.zeros([size])), tf.Variable(tf.zeros([size])))
         for _ in range(count + 1)
     ]
-    weights = tf.nest.flatten([networks, scales])
+    variables = tf.nest.flatten([networks, scales])
+    weights = [w for w in variables if isinstance(w, tf.Variable)]
     adam = Adam(weights, clip_norm=1.0)
 
     def log_prob(x: tf.Tensor) -> tf.Tensor:
@@ -127,10 +118,10 @@ def maf_task(case: Case) -> Task:
             if index > 0:
                 x = tf.reverse(x, [1])
             h = tf.asinh(x)
-            for (kernel, bias), mask in zip(networks[index], masks, strict=True):
-                h = h @ (kernel * mask) + bias
-                if mask is not masks[-1]:
-                    h = tf.nn.relu(h)
+            for blocks, bias in networks[index][:-1]:
+                h = tf.nn.relu(masked_product(h, blocks) + bias)
+            blocks, bias = networks[index][-1]
+            h = masked_product(h, blocks) + bias
             shift, slope = tf.unstack(tf.reshape(h, [-1, size, 2]), axis=-1)
             slope = 5.0 * tf.tanh(slope / 5.0)
             x = (x - shift) * tf.exp(-slope)
@@ -145,6 +136,30 @@ def maf_task(case: Case) -> Task:
         return loss
 
     return training_task(case, weights, step, xla=True)
+
+
+def masked_layer(
+    below: np.ndarray, above: np.ndarray, *, zero: bool = False
+) -> tuple[list[tuple[tf.Variable, tf.Tensor]], tf.Variable]:
+    """Kernels of blocks of columns with their masks, and the bias."""
+    size, num_blocks = len(above), max(1, min(len(below), len(above)) // 256)
+    edges = [size * i // num_blocks for i in range(num_blocks + 1)]
+    blocks = []
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        columns = above[start:stop]
+        rows = below[below <= columns[-1]]
+        kernel = normal(len(rows), len(columns)) * (0.0 if zero else 1.0)
+        mask = tf.constant(rows[:, None] <= columns, tf.float32)
+        blocks.append((tf.Variable(kernel), mask))
+    return blocks, tf.Variable(tf.zeros([len(above)]))
+
+
+def masked_product(
+    x: tf.Tensor, blocks: list[tuple[tf.Variable, tf.Tensor]]
+) -> tf.Tensor:
+    """What each block of columns makes of the inputs that it sees."""
+    products = [x[:, : kernel.shape[0]] @ (kernel * mask) for kernel, mask in blocks]
+    return tf.concat(products, axis=-1)
 
 
 def vae_task(case: Case) -> Task:
