@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib import ticker
 
 from benchmarks.peers.cases import CURVES, TABLES, Curve, Table
 from benchmarks.peers.measure import Result
@@ -117,6 +118,8 @@ def plot(curves: Mapping[str, list[Mapping[str, Result]]], path: Path) -> None:
         rows = "examples a batch" if work == "train" else "samples"
         panel.set_xlabel("features" if curve.axis == "features" else rows)
         panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 3)))
+        panel.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: f"{y:g}"))
         panel.minorticks_off()
         panel.set_title(curve.title, fontsize=10)
         panel.grid(alpha=0.3)
