@@ -17,6 +17,7 @@ from tfgen.networks import (
     OneHot,
     masked_dense,
 )
+from tfgen.networks.dense import Dense
 
 
 class Case(NamedTuple):
@@ -228,6 +229,15 @@ def test_mlp_agrees_with_numpy(hidden_units, randomize):
         if index < len(hidden_units):
             h = np.maximum(h, 0.0)
     np.testing.assert_allclose(network(tf.constant(x)), h, rtol=1e-9)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_layer_of_no_inputs_is_its_bias(jit_compile, randomize):
+    layer = randomize(Dense(0, 3))
+    compiled = tf.function(layer, jit_compile=jit_compile)
+    outputs = compiled(tf.zeros([5, 0]))
+    np.testing.assert_array_equal(outputs, np.tile(layer.bias, [5, 1]))
+    assert np.all(layer.bias != 0)
 
 
 @pytest.mark.parametrize("zero_init", [True, False])

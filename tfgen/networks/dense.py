@@ -63,5 +63,9 @@ class Dense(Serializable, keras.layers.Layer):
     def call(self, x: tf.Tensor, kernel_mask: tf.Tensor | None = None) -> tf.Tensor:
         """Outputs `[..., out_features]`; the mask has the shape of the kernel."""
         kernel = self.kernel if kernel_mask is None else self.kernel * kernel_mask
-        outputs = tf.linalg.matmul(x, kernel)
+        if self.in_features == 0:
+            # As a product in a graph it would end the process: oneDNN aborts.
+            outputs = tf.reduce_sum(x[..., tf.newaxis] * kernel, axis=-2)
+        else:
+            outputs = tf.linalg.matmul(x, kernel)
         return outputs if self.bias is None else outputs + self.bias
