@@ -170,7 +170,7 @@ def mass_on_grid(name, layer, samples):
     """Edges of cells around the samples, and the probability of each cell."""
     margins = 0.5 * np.ptp(samples, axis=0)
     low, high = samples.min(axis=0) - margins, samples.max(axis=0) + margins
-    edges = np.linspace(low, high, 4001 if samples.shape[1] == 1 else 301, axis=-1)
+    edges = np.linspace(low, high, 4001 if samples.shape[1] == 1 else 451, axis=-1)
     centres = 0.5 * (edges[:, 1:] + edges[:, :-1])
     points = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1)
     x = tf.constant(points.reshape([-1, *layer.event_shape]), tf.float32)
