@@ -281,7 +281,7 @@ IMAGES = [(28, 28), (28, 20), (28, 28, 1), (64, 64, 3), (64, 64), (7, 5, 2), (4,
 @pytest.mark.parametrize("gated", [False, True])
 def test_convolutions_take_images_of_any_size(event_shape, gated, randomize):
     encoder = ConvolutionalEncoder(event_shape, [3, 4], 5, gated=gated)
-    strides, channels = [2, 1, 2], (*event_shape, 1)[2]
+    strides, channels = [2, 2, 1], (*event_shape, 1)[2]
     decoder = ConvolutionalDecoder(
         5, event_shape, [4, 3, 2], 2, strides=strides, gated=gated
     )
