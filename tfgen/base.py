@@ -17,6 +17,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
+from tfgen.executions import in_one_program
+from tfgen.gradients import global_norm
 from tfgen.losses import kl_divergence
 from tfgen.metrics.first_non_finite import FirstNonFinite
 from tfgen.objectives import MaximumLikelihood, Objective
@@ -340,6 +342,17 @@ class GenerativeModel(Serializable, keras.Model):
         """The terms of each row: a dict of `[batch]`, in nats."""
         return self.terms(*self._split_seeds(inputs))
 
+    def make_train_function(self, force: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Keras calls this when `fit` begins; under XLA all steps are one program."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if self.jit_compile and self.steps_per_execution > 1 and replicas == 1:
+            self.train_function = in_one_program(
+                self.train_step, self.steps_per_execution, self.train_function
+            )
+
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
         """One step of the optimiser; where it is not finite, with gradients of zero."""
         inputs, _, weights = keras.utils.unpack_x_y_sample_weight(data)
@@ -356,7 +369,7 @@ class GenerativeModel(Serializable, keras.Model):
                 loss += tf.add_n(self.losses)
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        norm = tf.linalg.global_norm(gradients)
+        norm = global_norm(gradients)
         finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
         if self.clip_norm:
             limit = tf.cast(self.clip_norm / replicas, norm.dtype)
