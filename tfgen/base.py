@@ -17,7 +17,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
-from tfgen.executions import in_one_program
+from tfgen.executions import TrainFunction, in_one_program
 from tfgen.gradients import global_norm
 from tfgen.losses import kl_divergence
 from tfgen.metrics.first_non_finite import FirstNonFinite
@@ -204,7 +204,8 @@ class GenerativeModel(Serializable, keras.Model):
                 f"received clip_norm={value}. A usual norm is 1."
             )
         self._clip_norm = float(value)
-        self.train_function = None  # It was traced with another norm.
+        # It was traced with another norm.
+        self.train_function: TrainFunction | None = None
 
     def get_config(self) -> dict[str, object]:
         """The constructor's arguments, and the norm to clip to."""
@@ -349,8 +350,9 @@ class GenerativeModel(Serializable, keras.Model):
         super().make_train_function(force)
         replicas = self.distribute_strategy.num_replicas_in_sync
         if self.jit_compile and self.steps_per_execution > 1 and replicas == 1:
+            one_by_one = typing.cast(TrainFunction, self.train_function)
             self.train_function = in_one_program(
-                self.train_step, self.steps_per_execution, self.train_function
+                self.train_step, self.steps_per_execution, one_by_one
             )
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:

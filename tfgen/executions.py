@@ -32,7 +32,7 @@ def in_one_program(
         otherwise: The function for batches that cannot be stacked: of unknown shape
             (those of arrays that the batch size does not divide), or too large.
     """
-    step = tf.function(step, autograph=False)
+    traced = tf.function(step, autograph=False)
 
     @tf.function(jit_compile=True, autograph=False)
     def run(batches: object, count: tf.Tensor) -> Tensors:
@@ -42,13 +42,13 @@ def in_one_program(
         specs = tf.nest.map_structure(
             lambda rows: tf.TensorSpec(rows.shape[1:], rows.dtype), batches
         )
-        outputs = step.get_concrete_function(specs).structured_outputs
+        outputs = traced.get_concrete_function(specs).structured_outputs
         logs = tf.nest.map_structure(
             lambda log: tf.zeros(log.shape, log.dtype), outputs
         )
         return tf.while_loop(
             lambda number, _: number < count,
-            lambda number, _: (number + 1, step(batch(number))),
+            lambda number, _: (number + 1, traced(batch(number))),
             (0, logs),
         )[1]
 
