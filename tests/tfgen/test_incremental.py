@@ -138,7 +138,7 @@ def assert_all_close(actual, expected, **tolerance):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("few", [1, 100], ids=["two loops", "one loop"])
+@pytest.mark.parametrize("few", [1, 100], ids=["four loops", "one loop"])
 def test_steps_agree_with_passes(name, few, example, monkeypatch):
     monkeypatch.setattr(incremental, "_FEW", few)
     case = example(name)

@@ -82,5 +82,7 @@ class Incremental(NamedTuple):
 
 
 def _stops(features: int) -> list[int]:
-    """Where to make room anew: half way, unless the whole takes little."""
-    return [features // 2, features] if features > _FEW else [features]
+    """Where to make room anew: at each quarter, unless the whole takes little."""
+    if features <= _FEW:
+        return [features]
+    return [features * quarter // 4 for quarter in range(1, 5)]
