@@ -24,7 +24,8 @@ Offer: TypeAlias = Mapping[str, Signature]
 _CHUNK = 1000
 _COLUMNS, _PAIRS_OF_ROWS, _LINES = 10, 4, 8
 _MOST_CODES = 5_000
-_CELLS, _DRAWS = 21, 20_000  # An odd number of cells has one at the medians.
+# Places on the plane from quantile to quantile of the prior, one of them the median.
+_QUANTILES, _DRAWS = np.linspace(0.01, 0.99, 21), 20_000
 
 
 def offer(model: GenerativeModel, data: DataSet) -> Offer:
@@ -84,7 +85,7 @@ def reconstructions(path: Path, offered: Offer, data: DataSet) -> Path | None:
         path,
         np.concatenate(rows, axis=1).reshape(-1, *x.shape[1:]),
         levels=None,
-        title=f"{data.spec.name}: test images and decoder means at {where}",
+        title=f"{data.spec.name}: test images and decoder means at their {where}",
         columns=columns,
         row_labels=["test", "mean"] * pairs,
     )
@@ -131,10 +132,10 @@ def latent_plane(path: Path, offered: Offer, data: DataSet) -> Path | None:
     if data.spec.is_image:
         prior = _only("z", offered["sample"])
         draws = ask(prior, seed=row_seeds(_DRAWS))["z"]
-        grid = np.quantile(draws, (np.arange(_CELLS) + 0.5) / _CELLS, axis=0)
+        grid = np.quantile(draws, _QUANTILES, axis=0)
         places = np.stack(np.meshgrid(*grid.T), axis=-1).astype(codes.dtype)
         means = ask(offered["decode"], z=places.reshape(-1, 2))["mean"]
-        images = shades(means, data.spec).reshape(_CELLS, _CELLS, *test.x.shape[1:])
+        images = shades(means, data.spec).reshape(*places.shape[:2], *test.x.shape[1:])
     return pictures.latent_plane(
         path,
         codes,
@@ -178,7 +179,7 @@ def _encode(offered: Offer, x: np.ndarray) -> tuple[np.ndarray, str]:
     codes = ask(offered["encode"], x=x, seed=row_seeds(len(x)))
     if "loc" in codes:
         return codes["loc"], "posterior means"
-    return codes["z"], "their codes"
+    return codes["z"], "codes"
 
 
 def _only(name: str, signature: Signature) -> Signature:

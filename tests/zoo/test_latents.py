@@ -102,7 +102,10 @@ def test_reconstructions_are_below_their_originals(linear):
     np.testing.assert_allclose(rows[:, 1], mean_of(x) / 16, rtol=1e-6)
     assert picture["columns"] == 10
     assert picture["row_labels"] == ["test", "mean"] * 4
-    assert picture["title"] == "greys: test images and decoder means at posterior means"
+    assert (
+        picture["title"]
+        == "greys: test images and decoder means at their posterior means"
+    )
 
 
 def test_interpolations_are_straight_lines_between_originals(linear):
@@ -125,8 +128,7 @@ def test_the_plane_is_decoded_at_quantiles_of_the_prior(linear):
     _, drawn = linear
     picture = drawn["latent_plane.png"]
     grid, images = picture["grid"], picture["images"]
-    shares = (np.arange(21) + 0.5) / 21
-    expected = [NormalDist().inv_cdf(share) for share in shares]
+    expected = [NormalDist().inv_cdf(share) for share in np.linspace(0.01, 0.99, 21)]
     np.testing.assert_allclose(grid, np.transpose([expected] * 2), atol=0.06)
     assert images.shape == (21, 21, 2, 3)
     z1, z2 = np.meshgrid(grid[:, 0], grid[:, 1])

@@ -138,6 +138,7 @@ def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
     colours = np.array([to_rgba(DATA)])
     if len(classes):
         colours = matplotlib.colormaps["tab10"](np.arange(len(classes)))
+        size, alpha = size + 1.0, max(alpha, 0.7)  # Pale colours look alike.
     colour = colours[np.searchsorted(classes, points[:, 2])]
     x, y, _ = points.T
     axes.scatter(x, y, s=size, alpha=alpha, c=colour, linewidths=0)
