@@ -124,12 +124,12 @@ def to_tiles(images: np.ndarray, levels: int | None) -> tuple[np.ndarray, list[s
     notes = []
     if not finite.all():
         notes.append(f"{np.sum(~finite):,} of {len(images):,} images not finite, blank")
-    shown = images[finite]
-    outside = np.mean((shown < 0) | (shown > 1)) if len(shown) else 0.0
+    shown = np.rint(255 * images[finite])  # What is out by rounding alone is not out.
+    outside = np.mean((shown < 0) | (shown > 255)) if len(shown) else 0.0
     if outside > 0.001:
         notes.append(f"{outside:.1%} of the values out of range, clipped")
     tiles = np.full((*images.shape[:3], 3), 255, np.uint8)
-    tiles[finite] = np.rint(255 * np.clip(shown, 0.0, 1.0))
+    tiles[finite] = np.clip(shown, 0, 255)
     return tiles, notes
 
 

@@ -155,7 +155,7 @@ def _cloud(axes: Axes, points: np.ndarray, classes: np.ndarray) -> None:
 
 
 def _mosaic(images: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The images edge to edge, the last row on top, in whole pixels; and notes."""
+    """The images side by side, the last row on top, in whole pixels; and notes."""
     cells = len(grid)
     if images.shape[:2] != (cells, cells) or grid.shape != (cells, 2):
         raise ValueError(
@@ -163,11 +163,14 @@ def _mosaic(images: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, list[str]
             f"{images.shape} and {grid.shape}."
         )
     tiles, notes = to_tiles(images.reshape(cells**2, *images.shape[2:]), None)
+    scale = max(1, round(_PANEL * DPI / (cells * max(tiles.shape[1:3]))))
+    tiles = tiles.repeat(scale, axis=1).repeat(scale, axis=2)
+    gap = max(1, round(0.035 * min(tiles.shape[1:3])))
+    gaps = ((0, 0), (gap, 0), (0, gap), (0, 0))  # Above each image, and at its right.
+    tiles = np.pad(tiles, gaps, constant_values=255)
     _, height, width, _ = tiles.shape
     tiles = tiles.reshape(cells, cells, height, width, 3)[::-1].swapaxes(1, 2)
-    mosaic = tiles.reshape(cells * height, cells * width, 3)
-    scale = max(1, round(_PANEL * DPI / max(mosaic.shape)))
-    return mosaic.repeat(scale, axis=0).repeat(scale, axis=1), notes
+    return tiles.reshape(cells * height, cells * width, 3), notes
 
 
 def _show(figure: Figure, left: float, canvas: np.ndarray, grid: np.ndarray) -> None:
