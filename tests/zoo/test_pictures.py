@@ -603,6 +603,8 @@ class TestLatentPlane:
         page = np.asarray(canvas.buffer_rgba())[::-1, :, 0]  # y upwards
         box = axes.get_window_extent()
         assert max(box.width, box.height) / figure.dpi == pytest.approx(3.0)
+        (image,) = figure.images
+        assert (image.ox, image.oy) == pytest.approx((box.x0, box.y0), abs=0.6)
         side = [shape[0] / shape[1], box.height / box.width]
         assert side[0] == pytest.approx(side[1], rel=0.03)  # For the gaps.
         for row in range(3):
