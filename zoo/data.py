@@ -124,11 +124,14 @@ class Split:
         context: What they are conditioned on, `[rows, *context.shape]`.
         grey: The grey images, 0 to 255, of which training draws `x` anew in each epoch,
             by `zoo.binarization`; then `x` is one such draw.
+        label: The classes `[rows]` that were left out of the context: of no use to
+            models, but to pictures.
     """
 
     x: np.ndarray
     context: np.ndarray | None = None
     grey: np.ndarray | None = None
+    label: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -163,15 +166,26 @@ class DataSet:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def without_context(self) -> "DataSet":
-        """The examples alone, for models that do not condition on anything."""
+        """The examples alone, for models that do not condition on anything.
+
+        Classes that were the context are kept as labels.
+        """
+        spec = self.spec.context
+        if spec is None:
+            return self
+
+        def alone(split: Split) -> Split:
+            label = None if spec.num_classes is None else split.context
+            return dataclasses.replace(split, context=None, label=label)
+
         return dataclasses.replace(
             self,
             spec=dataclasses.replace(self.spec, context=None),
             # A density given the context is not that of the examples alone.
-            log_prob=None if self.spec.context else self.log_prob,
-            train=dataclasses.replace(self.train, context=None),
-            validation=dataclasses.replace(self.validation, context=None),
-            test=dataclasses.replace(self.test, context=None),
+            log_prob=None,
+            train=alone(self.train),
+            validation=alone(self.validation),
+            test=alone(self.test),
         )
 
     def fingerprint(self) -> str:

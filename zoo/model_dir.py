@@ -188,6 +188,9 @@ class ModelDir:
             "examples.npz",
             "samples.npz",
             "samples.png",
+            "reconstructions.png",
+            "interpolation.png",
+            "latent_plane.png",
             "training.png",
             "logs/**/events.out.tfevents.*",
             ".tmp-*",  # Of a run that was killed.

@@ -20,19 +20,19 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where prepared data are kept, if not where they were."
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "An .npz file; its picture goes beside it. By default in model_dir."
+    "output", None, "An .npz file; pictures go beside it. By default in model_dir."
 )
 
 
 def main() -> None:
-    """Writes samples and a picture of them."""
+    """Writes samples, and pictures of them and of what else the model does."""
     cli.import_tensorflow()
     from zoo import showing
     from zoo.runs import open_run
 
     run = open_run(_MODEL_DIR.value, _MODEL.value)
     data = run.load_data(_DATA_DIR.value)
-    paths = showing.write_samples(
+    samples, *drawn = showing.write_samples(
         run,
         data,
         num_samples=_NUM_SAMPLES.value,
@@ -40,7 +40,9 @@ def main() -> None:
         context=_CONTEXT.value,
         output=_OUTPUT.value,
     )
-    print(f"{_NUM_SAMPLES.value} samples: {paths[0]}\nPicture: {paths[1]}")
+    print(f"{_NUM_SAMPLES.value} samples: {samples}")
+    for path in drawn:
+        print(f"Picture: {path}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Samples of a trained model, and the picture that suits them."""
+"""Samples of a trained model, and the pictures that suit it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
-from zoo import pictures
+from zoo import latents, pictures
 from zoo.data import DataSet, DataSpec, Split
 from zoo.evaluation import Scorer
 from zoo.model_dir import Replacing, save_arrays
 from zoo.runs import Run
 
 _CHUNK = 1000
+_IMAGES = 100
 
 
 def draw(
@@ -51,12 +52,14 @@ def draw_picture(
     data: DataSet,
     samples: np.ndarray,
     context: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Path:
-    """Writes the picture that suits the data.
+    """Writes the picture of samples that suits the data.
 
     Images become a grid, one row a class where there are classes; two features a map of
     the density beside data and samples; other tables marginals and pair plots. The
-    title is the name of the data set.
+    title is the name of the data set. Where images are drawn from means, as those of
+    variational autoencoders are, the grid has the means, and the title says so.
 
     Args:
         path: Where to write, a `.png`.
@@ -64,12 +67,18 @@ def draw_picture(
         data: The data set, for test rows.
         samples: `[rows, *event_shape]`.
         context: What the samples were drawn under.
+        seed: What they were drawn with.
     """
     spec = data.spec
     # Floats would be taken for shades from 0 to 1.
     samples = samples.astype(spec.dtype)
     if spec.is_image:
-        return _draw_images(path, spec, samples, context)
+        title, offered = spec.name, latents.offer(model, data)
+        if offered:
+            means = latents.sample_means(offered, len(samples[:_IMAGES]), seed)
+            samples = latents.shades(means, spec)
+            title = f"{spec.name}: decoder means, codes drawn from the prior"
+        return _draw_images(path, spec, samples, context, title)
     test = data.test.x
     columns = spec.columns or tuple(f"x{i + 1}" for i in range(spec.num_features))
     if spec.num_features == 2 and context is None and model.kind != "none":
@@ -92,7 +101,11 @@ def draw_picture(
 
 
 def _draw_images(
-    path: Path, spec: DataSpec, samples: np.ndarray, context: np.ndarray | None
+    path: Path,
+    spec: DataSpec,
+    samples: np.ndarray,
+    context: np.ndarray | None,
+    title: str,
 ) -> Path:
     levels = spec.levels or 256
     classes = spec.context.num_classes if spec.context else None
@@ -105,11 +118,11 @@ def _draw_images(
                 path,
                 np.concatenate(list(rows.values())),
                 levels=levels,
-                title=spec.name,
+                title=title,
                 columns=10,
                 row_labels=[str(label) for label in rows],
             )
-    return pictures.image_grid(path, samples[:100], levels=levels, title=spec.name)
+    return pictures.image_grid(path, samples[:_IMAGES], levels=levels, title=title)
 
 
 def write_samples(
@@ -120,8 +133,11 @@ def write_samples(
     seed: int = 0,
     context: Sequence[str] | None = None,
     output: str | None = None,
-) -> tuple[Path, Path]:
-    """Writes samples as `.npz` and their picture beside it; returns both paths.
+) -> list[Path]:
+    """Writes samples as `.npz` and pictures beside it; returns all paths in this order.
+
+    The pictures are that of the samples, of the same name, and those of `zoo.latents`,
+    whose names begin with it if it is not the default.
 
     Args:
         run: The trained model.
@@ -150,8 +166,10 @@ def write_samples(
     with Replacing(target) as path, path.open("wb") as file:
         save_arrays(file, arrays)
     picture = target.with_suffix(".png")
-    draw_picture(picture, run.model, data, samples, contexts)
-    return target, picture
+    draw_picture(picture, run.model, data, samples, contexts, seed)
+    prefix = f"{target.stem}-" if output else ""
+    drawn = latents.draw_pictures(target.parent, run.model, data, prefix)
+    return [target, picture, *drawn]
 
 
 def parse_context(texts: Sequence[str], spec: DataSpec, num_samples: int) -> np.ndarray:

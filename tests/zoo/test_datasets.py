@@ -235,6 +235,22 @@ def test_without_context_leaves_the_examples():
     np.testing.assert_array_equal(dataset.test.x, data.load("wine").test.x)
 
 
+def test_without_context_classes_are_labels_and_numbers_are_not():
+    digits = data.load("digits")
+    alone = digits.without_context()
+    for name, split in alone.splits.items():
+        np.testing.assert_array_equal(split.label, digits.splits[name].context)
+    assert alone.without_context() is alone
+    # What a model cannot see does not make the data other data.
+    bare = dataclasses.replace(
+        alone,
+        **{k: dataclasses.replace(s, label=None) for k, s in alone.splits.items()},
+    )
+    assert bare.fingerprint() == alone.fingerprint()
+    numbers = data.load("inverse_sinusoid").without_context()
+    assert numbers.test.label is numbers.test.context is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

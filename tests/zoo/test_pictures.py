@@ -17,8 +17,10 @@ from zoo.pictures import (
     density_2d,
     image_grid,
     images,
+    latent_plane,
     pair_plot,
     pairs,
+    plane,
     points,
     ticks,
     training,
@@ -48,10 +50,14 @@ def write(name, path):
         return density_2d(path, rows(50, 2), rows(50, 2, 1), standard_normal)
     if name == "pair_plot":
         return pair_plot(path, rows(50, 3), rows(50, 3, 1), names=["a", "b", "c"])
+    if name == "latent_plane":
+        grid = np.array([[-1.0, -2.0], [1.0, 2.0]])
+        images = np.ones((2, 2, 4, 4)) * 0.5
+        return latent_plane(path, rows(50, 2), images=images, grid=grid)
     return training_curve(path, history([-3.0, -2.0]), term="log_prob", kind="exact")
 
 
-PICTURES = ("image_grid", "density_2d", "pair_plot", "training_curve")
+PICTURES = ("image_grid", "density_2d", "pair_plot", "latent_plane", "training_curve")
 
 
 def texts(figure):
@@ -180,16 +186,16 @@ class TestImageGrid:
     def test_grey_levels_do_not_depend_on_the_other_images(self):
         dim = np.full((1, 4, 4), 3)
         bright = np.full((1, 4, 4), 15)
-        alone, _ = images._tiles(dim, 16)
-        both, _ = images._tiles(np.concatenate([dim, bright]), 16)
+        alone, _ = images.to_tiles(dim, 16)
+        both, _ = images.to_tiles(np.concatenate([dim, bright]), 16)
         np.testing.assert_array_equal(alone[0], both[0])
         assert both[1].min() == 255
 
     def test_booleans_floats_and_a_channel_axis_agree(self):
         x = np.random.default_rng(0).random((3, 4, 4)) > 0.5
-        expected, _ = images._tiles(x.astype(float), None)
+        expected, _ = images.to_tiles(x.astype(float), None)
         for same in (x, x.astype(int), x[..., None]):
-            np.testing.assert_array_equal(images._tiles(same, 2)[0], expected)
+            np.testing.assert_array_equal(images.to_tiles(same, 2)[0], expected)
 
     @pytest.mark.parametrize(
         ("n", "expected"),
@@ -217,7 +223,7 @@ class TestImageGrid:
     def test_images_that_are_not_finite_are_blank_in_their_place(self):
         x = np.zeros((6, 4, 4))
         x[2, 1, 1], x[5, 0, 0] = np.nan, np.inf
-        tiles, notes = images._tiles(x, None)
+        tiles, notes = images.to_tiles(x, None)
         np.testing.assert_array_equal(tiles[[2, 5]], 255)
         np.testing.assert_array_equal(tiles[[0, 1, 3, 4]], 0)
         assert notes == ["2 of 6 images not finite, blank"]
@@ -232,6 +238,8 @@ class TestImageGrid:
         with paper():
             figure = images._figure(x, None, "samples", None, None)
         assert "5.0% of the values out of range, clipped" in words(figure)
+        _, notes = images.to_tiles(np.array([[[-1e-7, 1.0 + 1e-6]]]), None)
+        assert notes == []
 
     def test_row_labels(self):
         labels = ["test images", "reconstructions", "an endless text " * 5]
@@ -240,6 +248,25 @@ class TestImageGrid:
             assert_legible(figure)
             found = dict(texts(figure))
         assert found["test images"].y0 > found["reconstructions"].y0
+        assert any("…" in text for text in found)
+
+    def test_column_labels(self):
+        labels = ["test", "0", "0.5", "an endless text " * 5]
+        with paper():
+            figure = images._figure(
+                np.zeros((8, 28, 28)), None, "t", 4, ["a", "b"], labels
+            )
+            assert_legible(figure)
+            found = dict(texts(figure))
+        (image,) = figure.images
+        left, bottom = image.ox, image.oy
+        height, width, _ = image.get_array().shape
+        for number, label in enumerate(labels[:3]):
+            box = found[label]
+            centre = left + (number + 0.5) * width / 4
+            assert (box.x0 + box.x1) / 2 == pytest.approx(centre, abs=4)
+            assert bottom + height <= box.y0 + 1 < bottom + height + 20
+        assert found["t"].y0 > found["test"].y1
         assert any("…" in text for text in found)
 
     @pytest.mark.parametrize("n", [1, 3])
@@ -267,6 +294,10 @@ class TestImageGrid:
         with pytest.raises(ValueError, match="make 2 rows; received 3 labels"):
             image_grid(
                 tmp_path / "x.png", x, levels=2, columns=3, row_labels=["a", "b", "c"]
+            )
+        with pytest.raises(ValueError, match="received 2 labels for 3 columns"):
+            image_grid(
+                tmp_path / "x.png", x, levels=2, columns=3, column_labels=["a", "b"]
             )
         with pytest.raises(ValueError, match="columns must be at least 1"):
             image_grid(tmp_path / "x.png", x, levels=2, columns=0)
@@ -544,6 +575,120 @@ class TestPairPlot:
             pair_plot(path, good, good, names="ab")
         with pytest.raises(ValueError, match="No row of the data is finite"):
             pair_plot(path, good * np.inf, good, names="abc")
+        assert not path.exists()
+
+
+class TestLatentPlane:
+    GRID = np.array([[-1.0, -4.0], [-0.5, 0.0], [3.0, 4.0]])
+
+    @staticmethod
+    def figure(codes, labels=None, images=None, grid=None, title="title"):
+        with paper():
+            return plane._figure(codes, labels, images, grid, title)
+
+    @staticmethod
+    def shades(*shape):
+        """Images of one value each, none white: `[row, column]` of 3 x 3."""
+        values = np.arange(9).reshape(3, 3, *[1] * len(shape)) / 10
+        return np.broadcast_to(values, (3, 3, *shape))
+
+    @pytest.mark.parametrize("shape", [(8, 8), (28, 20), (10, 40), (64, 64, 3)])
+    def test_every_image_is_where_its_code_is(self, shape):
+        values = self.shades(*shape)
+        figure = self.figure(rows(400, 2), None, values, self.GRID)
+        assert_legible(figure)
+        axes = figure.axes[1]
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        page = np.asarray(canvas.buffer_rgba())[::-1, :, 0]  # y upwards
+        box = axes.get_window_extent()
+        assert max(box.width, box.height) / figure.dpi == pytest.approx(3.0)
+        (image,) = figure.images
+        assert (image.ox, image.oy) == pytest.approx((box.x0, box.y0), abs=0.6)
+        side = [shape[0] / shape[1], box.height / box.width]
+        assert side[0] == pytest.approx(side[1], rel=0.03)  # For the gaps.
+        for row in range(3):
+            for column in range(3):
+                x, y = axes.transData.transform((column + 0.5, row + 0.5))
+                shown = page[int(y), int(x)] / 255
+                assert shown == pytest.approx(values[row, column].max(), abs=0.003)
+        # Nothing is resampled: only these nine values, and the white between.
+        inside = page[round(box.y0) + 5 : round(box.y1), round(box.x0) + 5 :]
+        inside = inside[:, : round(box.width) - 10]
+        found = set(inside.ravel())
+        assert found == {*np.rint(255 * values).astype(int).ravel(), 255}
+
+    def test_ticks_are_where_the_codes_are(self):
+        figure = self.figure(rows(400, 2), None, self.shades(8, 8), self.GRID)
+        axes = figure.axes[1]
+        for axis, column in ((axes.xaxis, 0), (axes.yaxis, 1)):
+            for place, label in zip(
+                axis.get_ticklocs(), axis.get_ticklabels(), strict=True
+            ):
+                value = float(label.get_text().replace("−", "-"))
+                codes = self.GRID[:, column]
+                expected = 0.5 + np.interp(value, codes, [0, 1, 2])
+                assert place == pytest.approx(expected)
+
+    def test_limits_and_frame_hold_the_grid(self):
+        figure = self.figure(rows(400, 2) * 0.01, None, self.shades(8, 8), self.GRID)
+        axes = figure.axes[0]
+        (frame,) = axes.patches
+        assert frame.get_xy() == (-1.0, -4.0)
+        assert (frame.get_width(), frame.get_height()) == (4.0, 8.0)
+        assert axes.get_xlim()[0] < -1 < 3 < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < -4 < 4 < axes.get_ylim()[1]
+        assert "frame: the range of the means" in words(figure)
+
+    def test_classes_have_colours_that_the_legend_tells(self):
+        codes, labels = rows(600, 2), np.arange(600) % 3 * 2
+        codes[labels == 4] = np.nan, 1.0
+        codes[7] = np.inf
+        figure = self.figure(codes, labels)
+        assert_legible(figure)
+        (axes,) = figure.axes
+        handles = axes.get_legend().legend_handles
+        names = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert names == ["0", "2", "4"]
+        cloud = axes.collections[0]
+        kept = np.isfinite(codes).all(axis=1)
+        np.testing.assert_array_equal(cloud.get_offsets(), codes[kept])
+        for handle, name in zip(handles, names, strict=True):
+            chosen = cloud.get_facecolors()[labels[kept] == int(name), :3]
+            expected = matplotlib.colors.to_rgb(handle.get_color())
+            np.testing.assert_allclose(chosen, np.tile(expected, (len(chosen), 1)))
+        assert "201 of 600 codes not finite, left out" in words(figure)
+        assert "codes of test data (399)" in words(figure)
+
+    @pytest.mark.parametrize("labels", [None, np.arange(50)])
+    def test_no_or_many_classes_have_one_colour(self, labels):
+        (axes,) = self.figure(rows(50, 2), labels).axes
+        assert axes.get_legend() is None
+        assert len(axes.collections[0].get_facecolors()) in (1, 50)
+        assert len(np.unique(axes.collections[0].get_facecolors(), axis=0)) == 1
+
+    @pytest.mark.parametrize("title", [None, "many words " * 12])
+    @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e7])
+    def test_legible(self, title, scale):
+        labels = np.arange(90) % 10
+        codes, grid = scale * rows(90, 2) + scale, scale * self.GRID
+        assert_legible(self.figure(codes, labels, self.shades(8, 8), grid, title))
+        assert_legible(self.figure(codes, labels, None, None, title))
+
+    def test_collapsed_codes(self):
+        assert_legible(self.figure(np.zeros((9, 2))))
+        assert_legible(
+            self.figure(np.zeros((9, 2)), None, self.shades(4, 4), self.GRID)
+        )
+
+    def test_errors(self, tmp_path):
+        path, good = tmp_path / "x.png", rows(9, 2)
+        with pytest.raises(ValueError, match=r"codes must have shape \[n, 2\]"):
+            latent_plane(path, rows(9, 3))
+        with pytest.raises(ValueError, match="No code is finite"):
+            latent_plane(path, good * np.inf)
+        with pytest.raises(ValueError, match=r"grid \[k, 2\]; received \(3, 3, 8, 8\)"):
+            latent_plane(path, good, images=self.shades(8, 8), grid=good)
         assert not path.exists()
 
 

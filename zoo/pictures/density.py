@@ -25,6 +25,7 @@ from zoo.pictures.points import (
     Limits,
     dots,
     finite_rows,
+    plane,
     robust_limits,
     share_outside,
     some_rows,
@@ -80,7 +81,7 @@ def _figure(
     samples, more = finite_rows(table(samples, "samples", 2), "samples")
     if not len(data):
         raise ValueError("No row of the data is finite; there is nothing to compare.")
-    limits = _plane(data)
+    limits = plane([robust_limits(column) for column in data.T])
     density = _density(log_prob, limits)
     bad = float(np.mean(np.ma.getmaskarray(density)))
     notes += more
@@ -112,19 +113,6 @@ def _figure(
     _cloud(panels[1], samples, count, "samples", SAMPLES)
     _map(panels[2], density)
     return figure
-
-
-def _plane(data: np.ndarray) -> tuple[Limits, Limits]:
-    """Limits with a margin; the same scale on both axes if the spans are alike."""
-    limits = [robust_limits(column) for column in data.T]
-    spans = [high - low for low, high in limits]
-    if max(spans) < 3 * min(spans):
-        spans = [max(spans)] * 2
-    x, y = (
-        ((low + high) / 2 - 0.6 * span, (low + high) / 2 + 0.6 * span)
-        for (low, high), span in zip(limits, spans, strict=True)
-    )
-    return x, y
 
 
 def _density(

@@ -30,6 +30,7 @@ def image_grid(
     title: str | None = None,
     columns: int | None = None,
     row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
 ) -> Path:
     """Writes a grid of images, row by row, every pixel crisp; returns `path`.
 
@@ -46,12 +47,14 @@ def image_grid(
         columns: Images in a row; by default a near-square grid with few gaps, or what
             the row labels ask for.
         row_labels: One text for each row, at its left.
+        column_labels: One text for each column, above it.
 
     Raises:
         ValueError: if the shapes or the number of labels do not fit.
     """
     with paper():
-        return save(path, _figure(images, levels, title, columns, row_labels))
+        figure = _figure(images, levels, title, columns, row_labels, column_labels)
+        return save(path, figure)
 
 
 def _figure(
@@ -60,9 +63,15 @@ def _figure(
     title: str | None,
     columns: int | None,
     row_labels: Sequence[str] | None,
+    column_labels: Sequence[str] | None = None,
 ) -> Figure:
-    tiles, notes = _tiles(images, levels)
+    tiles, notes = to_tiles(images, levels)
     columns = _columns(len(tiles), columns, row_labels)
+    if column_labels is not None and len(column_labels) != columns:
+        raise ValueError(
+            "column_labels must name every column; received "
+            f"{len(column_labels)} labels for {columns} columns."
+        )
     canvas, pitch, dpi = _canvas(tiles, columns)
     # All sizes below are whole pixels: the canvas is copied, never resampled.
     size = min(LABEL_SIZE, 0.8 * 72 * pitch / dpi)
@@ -76,7 +85,8 @@ def _figure(
         width = max(width, round(dpi * min(3.0, max(wish, 1.6 if notes else 0.0))))
     left += (width - left - canvas.shape[1] - margin) // 2
     heading = Heading.of(title, notes, width / dpi - 0.1)
-    height = canvas.shape[0] + margin + max(margin, round(heading.height * dpi))
+    above = round(1.5 * size / 72 * dpi) if column_labels else 0
+    height = canvas.shape[0] + margin + max(margin, round(heading.height * dpi)) + above
     # A figure's size in pixels is truncated: half a pixel more guards the last one.
     figure = Figure(figsize=((width + 0.5) / dpi, (height + 0.5) / dpi), dpi=dpi)
     heading.draw(figure)
@@ -85,10 +95,15 @@ def _figure(
         x = (left - 0.06 * dpi) / width
         y = (margin + canvas.shape[0] - (row + 0.48) * pitch) / height
         figure.text(x, y, label, size=size, ha="right", va="center")
+    for column, label in enumerate(column_labels or ()):
+        x = (left + (column + 0.5) * canvas.shape[1] / columns) / width
+        y = (margin + canvas.shape[0] + 0.35 * above) / height
+        label = shorten(label, size, canvas.shape[1] / columns / dpi)
+        figure.text(x, y, label, size=size, ha="center", va="baseline")
     return figure
 
 
-def _tiles(images: np.ndarray, levels: int | None) -> tuple[np.ndarray, list[str]]:
+def to_tiles(images: np.ndarray, levels: int | None) -> tuple[np.ndarray, list[str]]:
     """`[n, height, width, 3]` bytes and notes; blank where an image is not finite."""
     images = np.asarray(images)
     if images.ndim == 3:
@@ -109,12 +124,12 @@ def _tiles(images: np.ndarray, levels: int | None) -> tuple[np.ndarray, list[str
     notes = []
     if not finite.all():
         notes.append(f"{np.sum(~finite):,} of {len(images):,} images not finite, blank")
-    shown = images[finite]
-    outside = np.mean((shown < 0) | (shown > 1)) if len(shown) else 0.0
+    shown = np.rint(255 * images[finite])  # What is out by rounding alone is not out.
+    outside = np.mean((shown < 0) | (shown > 255)) if len(shown) else 0.0
     if outside > 0.001:
         notes.append(f"{outside:.1%} of the values out of range, clipped")
     tiles = np.full((*images.shape[:3], 3), 255, np.uint8)
-    tiles[finite] = np.rint(255 * np.clip(shown, 0.0, 1.0))
+    tiles[finite] = np.clip(shown, 0, 255)
     return tiles, notes
 
 

@@ -50,6 +50,18 @@ def robust_limits(values: np.ndarray) -> Limits:
     return low - half, low + half
 
 
+def plane(limits: Sequence[Limits]) -> tuple[Limits, Limits]:
+    """Both limits with a margin; the same scale on both axes if the spans are alike."""
+    spans = [high - low for low, high in limits]
+    if max(spans) < 3 * min(spans):
+        spans = [max(spans)] * 2
+    x, y = (
+        ((low + high) / 2 - 0.6 * span, (low + high) / 2 + 0.6 * span)
+        for (low, high), span in zip(limits, spans, strict=True)
+    )
+    return x, y
+
+
 def _apart(low: float, high: float) -> bool:
     """Whether two numbers differ by more than rounding."""
     return high - low > 1e-12 * max(abs(low), abs(high))
