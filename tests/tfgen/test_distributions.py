@@ -111,9 +111,14 @@ DENSITIES = {
 }
 
 
-def autoregressive(conditional, event_shape, *categories):
+def autoregressive(conditional, event_shape, *categories, context_features=0):
     features = int(np.prod(event_shape))
-    made = MADE(features, *(categories or [1]), hidden_units=[12])
+    made = MADE(
+        features,
+        *(categories or [1]),
+        hidden_units=[12],
+        context_features=context_features,
+    )
     return Autoregressive(conditional(event_shape, *categories, made))
 
 
@@ -134,6 +139,9 @@ DISCRETE = {
     "made 1": States(lambda: autoregressive(Bernoulli, [1]), 2),
     "made 6": States(lambda: autoregressive(Bernoulli, [6]), 2),
     "made 2x3": States(lambda: autoregressive(Bernoulli, [2, 3]), 2),
+    "made 2x3 context": States(
+        lambda: autoregressive(Bernoulli, [2, 3], context_features=3), 2, CONTEXT
+    ),
     "categorical made 3": States(lambda: autoregressive(Categorical, [3], 3), 3),
     "discretized made 3": States(
         lambda: Autoregressive(DiscretizedLogistic([3], 4, MADE(3, 2, [12]))), 4
@@ -291,6 +299,7 @@ def test_a_context_matters_to_its_own_row_alone(name, randomize):
         "nsf 2",
         "bernoulli",
         "made 2x3",
+        "made 2x3 context",
         "categorical made 3",
     ],
 )
@@ -443,10 +452,10 @@ def test_mixtures_without_a_network_serve_in_conditional_flows():
     np.testing.assert_allclose(flow(x, context), log_prob, rtol=1e-4)
 
 
-def test_autoregressive_distributions_take_no_context():
+def test_autoregressive_distributions_take_a_context_where_the_network_does():
     made = autoregressive(Bernoulli, [3])
     for refuse in (made.distribution, lambda c: made.sample(tf.range(2), c)):
-        with pytest.raises(ValueError, match="takes no context"):
+        with pytest.raises(ValueError, match="where its network does"):
             refuse(tf.zeros([2, 1]))
 
 

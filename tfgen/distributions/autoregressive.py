@@ -10,6 +10,9 @@ from tfgen.distributions.elementwise import Elementwise
 class Autoregressive(DistributionLayer):
     """`p(x) = prod_i p(x_i | x_<i)`: exact; density in one pass, samples in `D` steps.
 
+    With a network that takes a context, as `MADE` can, it is `p(x | context)`: as the
+    decoder of a VAE, for one.
+
     With an elementwise conditional whose network has `incremental`, as `MADE` has, the
     steps of a sample are together about as much arithmetic as one pass of the network;
     with any other each step is a pass.
@@ -38,30 +41,33 @@ class Autoregressive(DistributionLayer):
         self.conditional = conditional
 
     def distribution(self, context: Context = None) -> tfd.Distribution:
-        """The distribution of the current weights; it takes no context."""
-        self._refuse(context)
-        return _AutoregressiveDistribution(self)
+        """The distribution of the current weights."""
+        self._check(context)
+        return _AutoregressiveDistribution(self, context)
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row, element by element."""
-        self._refuse(context)
+        self._check(context)
         conditional = self.conditional
         if not isinstance(conditional, Elementwise) or not hasattr(
             conditional.network, "incremental"
         ):
             return self._sample_in_passes(seeds)
         noise = conditional.noise(seeds)
-        steps = conditional.network.incremental(tf.shape(seeds))
+        steps = conditional.network.incremental(tf.shape(seeds), context)
         x, _ = steps.generate(
             lambda parameters, noise: (conditional.draw(parameters, noise), 0.0),
             self._flat(noise),
         )
         return tf.reshape(x, tf.shape(noise))
 
-    def log_prob(self, x: tf.Tensor) -> tf.Tensor:
+    def log_prob(self, x: tf.Tensor, context: Context = None) -> tf.Tensor:
         """`[batch]` in nats, in one pass of the network."""
         x = tf.cast(x, self.compute_dtype)
-        return self.conditional.distribution(self._flat(x)).log_prob(x)
+        if context is None:
+            return self.conditional.distribution(self._flat(x)).log_prob(x)
+        outputs = self.conditional.network(self._flat(x), context)
+        return self.conditional.given(outputs).log_prob(x)
 
     def _sample_in_passes(self, seeds: tf.Tensor) -> tf.Tensor:
         size = tf.TensorShape(self.event_shape).num_elements()
@@ -78,20 +84,23 @@ class Autoregressive(DistributionLayer):
         size = tf.TensorShape(self.event_shape).num_elements()
         return tf.reshape(x, [tf.shape(x)[0], size])
 
-    def _refuse(self, context: Context) -> None:
-        if context is not None:
+    def _check(self, context: Context) -> None:
+        network = getattr(self.conditional, "network", None)
+        if context is not None and not getattr(network, "context_features", 0):
             raise ValueError(
-                "Autoregressive models the joint distribution and takes no context; "
-                "received one. Leave it out, or take a flow, which can be conditional."
+                "Autoregressive takes a context where its network does; received one "
+                f"for {type(self.conditional).__name__} of {type(network).__name__}. "
+                "Leave it out, or build the network with context_features, as MADE."
             )
 
 
 class _AutoregressiveDistribution(tfd.Distribution):
     """What `Autoregressive` builds; the layer answers."""
 
-    def __init__(self, layer: Autoregressive) -> None:
+    def __init__(self, layer: Autoregressive, context: Context) -> None:
         parameters = dict(locals())
         self._layer = layer
+        self._context = context
         super().__init__(
             dtype=tf.as_dtype(layer.compute_dtype),
             reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -102,10 +111,13 @@ class _AutoregressiveDistribution(tfd.Distribution):
         )
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        return self._layer.log_prob(x)
+        return self._layer.log_prob(x, self._context)
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._layer.event_shape)
 
     def _batch_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
+        return tf.TensorShape([] if self._context is None else self._context.shape[:1])
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self._context)[:1] if self._context is not None else []

@@ -47,7 +47,11 @@ class Elementwise(DistributionLayer):
 
     def distribution(self, context: Context = None) -> tfd.Distribution:
         """The distribution given a context."""
-        return self._of(self._parameters(context))
+        return self.given(self.network(context))
+
+    def given(self, outputs: tf.Tensor) -> tfd.Distribution:
+        """The distribution of outputs of the network."""
+        return self._of(self._shaped(outputs))
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row."""
@@ -81,6 +85,8 @@ class Elementwise(DistributionLayer):
         return independent(self.elements(parameters), self.event_shape)
 
     def _parameters(self, context: Context) -> tf.Tensor:
-        outputs = self.network(context)
+        return self._shaped(self.network(context))
+
+    def _shaped(self, outputs: tf.Tensor) -> tf.Tensor:
         batch = tf.shape(outputs)[0]
         return tf.reshape(outputs, [batch, *self.event_shape, self.num_parameters])
