@@ -2,9 +2,9 @@
 
     python -m zoo.train --model=vae_autoregressive --data_dir=path/to/tfds
 
-Each pixel sees the code and the pixels before it (Gulrajani et al., 2017, PixelVAE; Chen
-et al., 2017, Variational Lossy Autoencoder), so that the code has to say only what they
-do not. The warm-up of the divergence, in steps, keeps the decoder from ignoring it: with
+Each pixel sees the code and the pixels before it (Gulrajani et al., 2017, PixelVAE;
+Chen et al., 2017, Variational Lossy Autoencoder): the code says only what these do not.
+The warm-up of the divergence, in steps, keeps the decoder from ignoring the code: with
 a divergence of 0 this is the `made` of the zoo. The mean of an image given its code has
 no closed form, so that there are no reconstructions.
 """
