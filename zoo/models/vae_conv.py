@@ -3,10 +3,12 @@
     python -m zoo.train --model=vae_conv --data_dir=path/to/tfds
 
 The networks of the paper are larger: `--set filters=32,32,64,64,64 --set
-strides=1,2,1,2,1`. Images of more than two levels have a discretised logistic.
+strides=1,2,1,2,1`. With `--set prior_steps=4` the prior is a flow. Images of more than
+two levels have a discretised logistic.
 """
 
 import tfgen
+from tfgen.base import DistributionLayer
 from tfgen.distributions import Gaussian, StandardNormal
 from tfgen.networks import ConvolutionalDecoder, ConvolutionalEncoder
 from zoo.data import DataSpec
@@ -23,8 +25,13 @@ def build(
     gated: bool = True,
     likelihood: str = "auto",
     warm_up: int = 0,
+    prior_steps: int = 0,
+    prior_hidden_units: tuple[int, ...] = (128, 128),
 ) -> tfgen.GenerativeModel:
-    """Convolutions down and transposed ones up; `warm_up` is in steps."""
+    """Convolutions down and transposed ones up; `warm_up` is in steps.
+
+    With `prior_steps` above 0 the prior is `tfgen.maf`, else a standard normal.
+    """
     if not spec.is_image:
         raise ValueError(
             f"vae_conv is a model of images; received {spec.name} with examples of "
@@ -44,10 +51,15 @@ def build(
             gated=gated,
         )
 
+    prior: DistributionLayer = StandardNormal([latents])
+    if prior_steps > 0:
+        prior = tfgen.maf(
+            [latents], num_steps=prior_steps, hidden_units=prior_hidden_units
+        )
     return tfgen.VAE(
         Gaussian([latents], encoder_network(spec, network)),
         decoder(spec, pixels, likelihood),
-        StandardNormal([latents]),
+        prior,
         tfgen.ELBO(warm_up),
     )
 
