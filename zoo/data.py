@@ -100,8 +100,8 @@ class DataSpec:
                 0 <= parent < joints for parent in self.parents
             ):
                 raise ValueError(
-                    "Skeletons have event_shape (frames, joints, 3), and for each joint "
-                    f"another as parent; received event_shape={self.event_shape}, "
+                    "Skeletons have event_shape (frames, joints, 3), and each joint a "
+                    f"joint as parent; received event_shape={self.event_shape}, "
                     f"parents={self.parents}; number the joints from 0."
                 )
 

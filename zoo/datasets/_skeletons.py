@@ -1,11 +1,11 @@
 """Recordings of skeletons: their file, and windows of them that models learn from.
 
-The skeletons are those of the first Kinect. Of its 20 joints, with the person facing
-the sensor, these are on the
+The skeletons are those of the first Kinect. Of the 20 joints, when the person faces the
+sensor, these are on the
 
-    left (-x)    0 shoulder, 4 hip, 7 elbow, 9 wrist, 11 hand, 13 knee, 15 ankle, 17 foot
-    middle       2 neck, 3 spine, 6 pelvis (the root), 19 head
-    right (+x)   1 shoulder, 5 hip, 8 elbow, 10 wrist, 12 hand, 14 knee, 16 ankle, 18 foot
+    left, -x   0 shoulder, 4 hip, 7 elbow, 9 wrist, 11 hand, 13 knee, 15 ankle, 17 toes
+    middle     2 neck, 3 spine, 6 pelvis (the root), 19 head
+    right, +x  1 shoulder, 5 hip, 8 elbow, 10 wrist, 12 hand, 14 knee, 16 ankle, 18 toes
 
 The second coordinate points upwards, the third away from the sensor.
 """
@@ -25,10 +25,10 @@ _LEFT, _RIGHT = (0, 4), (1, 5)
 _FILE = "msr_action3d"
 _ORIGIN = "https://sites.google.com/view/wanqingli/data-sets/msr-action3d"
 _CONTENTS = (
-    f"the array joints [frames, {_JOINTS}, 3] of finite floats, all sequences one after "
-    "the other, the array offset [sequences + 1] of rising integers from 0 to frames, "
-    "where each begins, and the arrays action, subject and repetition [sequences] of "
-    "integers from 1"
+    f"the array joints [frames, {_JOINTS}, 3] of finite floats, all sequences one "
+    "after the other, the array offset [sequences + 1] of rising integers from 0 to "
+    "frames, where each begins, and the arrays action, subject and repetition "
+    "[sequences] of integers from 1"
 )
 
 
@@ -121,7 +121,7 @@ def windows(recordings: Recordings, chosen: np.ndarray) -> Split:
         for begin, end in first + np.flatnonzero(changes).reshape(-1, 2):
             runs = range(begin, end - FRAMES + 1, STRIDE)
             starts += runs
-            sequences += [sequence] * len(runs)
+            sequences += [int(sequence)] * len(runs)
     rows = np.asarray(starts, int)[:, None] + np.arange(FRAMES)
     group = np.asarray(sequences, int)
     person = recordings.subject[group].astype(np.int32) - 1
@@ -177,5 +177,6 @@ def dataset(
         num_train=len(train),
         parents=PARENTS,
     )
-    rest = (windows(recordings, chosen) for chosen in (validation, test))
-    return DataSet(spec, train, *rest)
+    return DataSet(
+        spec, train, windows(recordings, validation), windows(recordings, test)
+    )

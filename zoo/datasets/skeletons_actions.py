@@ -1,6 +1,10 @@
 """Skeletons: who is moving, in 16 frames of joints? New actions; from an .npz.
 
-TODO
+The recordings and windows of `skeletons`, whose docstring describes them and the file
+`msr_action3d.npz`, split otherwise: trained on the actions of odd number, tested on
+those of even number, in all repetitions. Validated on two of the odd actions, 9 and 19,
+which are held out as a whole, so that what is chosen is chosen for new actions. 1,436 /
+435 / 1,786 windows of 213 / 60 / 287 sequences.
 """
 
 from zoo.data import DataSet

@@ -1,6 +1,11 @@
 """Walkers: ten made-up persons walk by; who is it? Windows of skeletons.
 
-TODO
+Procedural, and always the same: a person is the lengths of 11 bones and 7 habits of
+walking (cadence, stride, bend of the knees, swing of the arms, bend of the elbows, lean
+and twist of the trunk), which vary by 5 % from walk to walk. Each walk of 64 frames, 15
+a second, starts anywhere, goes anywhere and has noise of 1 cm on each coordinate.
+Windows, their normalisation and the joints are those of `skeletons`; the context is the
+person, 0 to 9. 16 / 4 / 4 walks of each person, 2,080 / 520 / 520 windows.
 """
 
 import math
