@@ -75,6 +75,12 @@ class TestNormalized:
         ends = [PARENTS[joint] for joint in joints]
         length = np.linalg.norm(x[:, :, joints] - x[:, :, ends], axis=-1)
         np.testing.assert_allclose(length.mean(axis=(1, 2)), 1, atol=1e-5)
+        # Hands go against the feet; knees bend to the front.
+        ahead = x[:, :, 6, None, 2] - x[..., 2]
+        for hand, knee, foot in ((11, 13, 15), (12, 14, 16)):
+            a, b = (ahead[..., i].ravel() for i in (hand, foot))
+            assert np.corrcoef(a, b)[0, 1] < -0.4
+            assert (ahead[..., knee] > ahead[..., [4, foot]].mean(axis=-1)).mean() > 0.9
         # They walk to where they face, and heads are up.
         assert (x[:, -1, 6, 2] < x[:, 0, 6, 2] - 1).all()
         assert (x[..., 19, 1] > x[..., 17, 1] + 4).all()
