@@ -10,15 +10,15 @@ from zoo.data import Split
 
 
 def test_windows_and_sequences_are_counted():
-    # Sequence 7: right once of three times, but surely. Sequence 2: wrong in its one.
-    log_prob = np.log([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])
+    # Sequence 7 has three windows, one of them right; sequence 2 a wrong one.
+    log_prob = np.log([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])
     split = Split(
         np.zeros([4, 1]),
         np.zeros(4, "int32"),
         group=np.array([7, 2, 7, 7]),
     )
     assert skeletons.accuracies(log_prob, split) == (0.25, 0.0)
-    log_prob[0] = np.log([0.99, 0.01])
+    log_prob[0] = np.log([0.9, 0.1])
     assert skeletons.accuracies(log_prob, split) == (0.25, 0.5)
 
 
