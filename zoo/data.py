@@ -60,6 +60,8 @@ class DataSpec:
         context: What the examples come with to condition on.
         num_train: Number of training rows.
         columns: Names of the features, where the data have names.
+        parents: Of skeletons `[frames, joints, 3]`, with the second coordinate upwards:
+            the joint that each joint hangs on, and for the root itself.
     """
 
     name: str
@@ -71,6 +73,7 @@ class DataSpec:
     context: ContextSpec | None = None
     num_train: int = 0
     columns: tuple[str, ...] = ()
+    parents: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuses what no model could be built for."""
@@ -91,11 +94,21 @@ class DataSpec:
                     f"{key} has one number for each feature; received {len(value)} for "
                     f"event_shape={self.event_shape}; use 0.0 for continuous features."
                 )
+        if self.parents is not None:
+            joints = len(self.parents)
+            if self.event_shape[1:] != (joints, 3) or not all(
+                0 <= parent < joints for parent in self.parents
+            ):
+                raise ValueError(
+                    "Skeletons have event_shape (frames, joints, 3), and each joint a "
+                    f"joint as parent; received event_shape={self.event_shape}, "
+                    f"parents={self.parents}; number the joints from 0."
+                )
 
     @property
     def is_image(self) -> bool:
         """Whether an example is an image, `[height, width]` or with channels."""
-        return len(self.event_shape) in (2, 3)
+        return len(self.event_shape) in (2, 3) and self.parents is None
 
     @property
     def num_features(self) -> int:
@@ -126,12 +139,15 @@ class Split:
             by `zoo.binarization`; then `x` is one such draw.
         label: The classes `[rows]` that were left out of the context: of no use to
             models, but to pictures.
+        group: Which rows belong together, `[rows]`, such as the windows of one
+            sequence: a number for each group.
     """
 
     x: np.ndarray
     context: np.ndarray | None = None
     grey: np.ndarray | None = None
     label: np.ndarray | None = None
+    group: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -192,7 +208,7 @@ class DataSet:
         """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
-            for key in ("x", "context", "grey"):
+            for key in ("x", "context", "grey", "group"):
                 array = getattr(split, key)
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"

@@ -56,10 +56,11 @@ def draw_picture(
 ) -> Path:
     """Writes the picture of samples that suits the data.
 
-    Images become a grid, one row a class where there are classes; two features a map of
-    the density beside data and samples; other tables marginals and pair plots. The
-    title is the name of the data set. Where images are drawn from means, as those of
-    variational autoencoders are, the grid has the means, and the title says so.
+    Images become a grid, one row a class where there are classes; skeletons rows of
+    stick figures; two features a map of the density beside data and samples; other
+    tables marginals and pair plots. The title is the name of the data set. Where images
+    are drawn from means, as those of variational autoencoders are, the grid has the
+    means, and the title says so.
 
     Args:
         path: Where to write, a `.png`.
@@ -79,6 +80,8 @@ def draw_picture(
             samples = latents.shades(means, spec)
             title = f"{spec.name}: decoder means, codes drawn from the prior"
         return _draw_images(path, spec, samples, context, title)
+    if spec.parents is not None:
+        return _draw_skeletons(path, spec, samples, context)
     test = data.test.x
     columns = spec.columns or tuple(f"x{i + 1}" for i in range(spec.num_features))
     if spec.num_features == 2 and context is None and model.kind != "none":
@@ -123,6 +126,19 @@ def _draw_images(
                 row_labels=[str(label) for label in rows],
             )
     return pictures.image_grid(path, samples[:_IMAGES], levels=levels, title=title)
+
+
+def _draw_skeletons(
+    path: Path, spec: DataSpec, samples: np.ndarray, context: np.ndarray | None
+) -> Path:
+    labels = None
+    if context is not None:
+        # The first sample of each class.
+        classes, rows = np.unique(context, return_index=True)
+        samples, labels = samples[rows], [str(label) for label in classes[:10]]
+    return pictures.stick_figures(
+        path, samples[:10], spec.parents or (), title=spec.name, row_labels=labels
+    )
 
 
 def write_samples(

@@ -25,6 +25,8 @@ DATA_DIRS = {
     "caltech101_silhouettes": "npz",
     "freyfaces": "npz",
     "omniglot28": "npz",
+    "skeletons": "npz",
+    "skeletons_actions": "npz",
 }
 TOYS = (
     "checkerboard",
@@ -42,6 +44,9 @@ ROWS = {
     "caltech101_silhouettes": (4100, 2264, 2307),
     "freyfaces": (1565, 200, 200),
     "omniglot28": (17352, 1928, 13180),
+    "skeletons": (2010, 383, 1264),
+    "skeletons_actions": (1436, 435, 1786),
+    "walkers": (2080, 520, 520),
     **dict.fromkeys(TOYS, (50000, 10000, 10000)),
     **dict.fromkeys(
         ("mnist", "fashion_mnist", "binarized_mnist"), (50000, 10000, 10000)
@@ -53,6 +58,8 @@ ARRAYS = {
     "freyfaces": {"image": ((1965, 28, 20), 255)},
     "omniglot28": {"image": ((32460, 28, 28), 1), "split": ((32460,), 1)},
 }
+# Whose file has another name.
+FILES = dict.fromkeys(("skeletons", "skeletons_actions"), "msr_action3d")
 # What grey levels there are, where they are not all.
 LEVELS = {"freyfaces": (8, 238)}
 needs_data = pytest.mark.skipif(
@@ -67,8 +74,9 @@ def _load(name):
     if ROOT is None:
         pytest.skip("TFGEN_DATA_DIR names no directory with tfds/ and npz/")
     folder = os.path.join(ROOT, DATA_DIRS[name])
-    if name in ARRAYS and not os.path.exists(f"{folder}/{name}.npz"):
-        pytest.skip(f"{folder} has no {name}.npz")
+    file = FILES.get(name, name) + ".npz"
+    if name in {*ARRAYS, *FILES} and not os.path.exists(f"{folder}/{file}"):
+        pytest.skip(f"{folder} has no {file}")
     return data.load(name, data_dir=folder)
 
 
@@ -225,7 +233,9 @@ def test_fingerprint_sees_every_byte():
             seen.add(dataclasses.replace(dataset, **{split: changed}).fingerprint())
     swapped = {"validation": dataset.test, "test": dataset.validation}
     seen.add(dataclasses.replace(dataset, **swapped).fingerprint())
-    assert len(seen) == 8
+    grouped = dataclasses.replace(dataset.test, group=np.arange(len(dataset.test)))
+    seen.add(dataclasses.replace(dataset, test=grouped).fingerprint())
+    assert len(seen) == 9
 
 
 def test_without_context_leaves_the_examples():

@@ -22,6 +22,8 @@ from zoo.pictures import (
     pairs,
     plane,
     points,
+    skeletons,
+    stick_figures,
     ticks,
     training,
     training_curve,
@@ -54,10 +56,26 @@ def write(name, path):
         grid = np.array([[-1.0, -2.0], [1.0, 2.0]])
         images = np.ones((2, 2, 4, 4)) * 0.5
         return latent_plane(path, rows(50, 2), images=images, grid=grid)
+    if name == "stick_figures":
+        return stick_figures(path, figures(1), PARENTS)
     return training_curve(path, history([-3.0, -2.0]), term="log_prob", kind="exact")
 
 
-PICTURES = ("image_grid", "density_2d", "pair_plot", "latent_plane", "training_curve")
+PICTURES = (
+    "image_grid",
+    "density_2d",
+    "pair_plot",
+    "latent_plane",
+    "stick_figures",
+    "training_curve",
+)
+PARENTS = (0, 0, 1, 1)
+
+
+def figures(n, frames=2):
+    """`[n, frames, 4, 3]`: a trunk, and at its top one arm to each side."""
+    figure = np.array([[0.0, 0, 0], [0, 2, 0], [1, 2.5, 0], [-1, 2, 0]])
+    return np.tile(figure, (n, frames, 1, 1))
 
 
 def texts(figure):
@@ -689,6 +707,116 @@ class TestLatentPlane:
             latent_plane(path, good * np.inf)
         with pytest.raises(ValueError, match=r"grid \[k, 2\]; received \(3, 3, 8, 8\)"):
             latent_plane(path, good, images=self.shades(8, 8), grid=good)
+
+
+class TestStickFigures:
+    @staticmethod
+    def figure(windows, parents=PARENTS, labels=None):
+        with paper():
+            return skeletons._figure(windows, parents, "title", labels)
+
+    @staticmethod
+    def bones(figure):
+        """`[bones, 2, 2]`, the ends of each."""
+        (lines,) = figure.axes[0].collections
+        return np.array([path.vertices for path in lines.get_paths()])
+
+    def test_a_bone_from_each_joint_to_its_parent(self):
+        figure = self.figure(figures(1, 1))
+        bones = self.bones(figure)
+        assert len(bones) == 3
+        cos = np.cos(skeletons._VIEW)
+        expected = {
+            ((0.0, 2.0), (0.0, 0.0)),
+            ((round(-cos, 6), 2.5), (0.0, 2.0)),
+            ((round(cos, 6), 2.0), (0.0, 2.0)),
+        }
+        assert {tuple(map(tuple, bone)) for bone in bones.round(6)} == expected
+        assert figure.axes[0].get_aspect() == "auto"
+        assert_legible(figure)
+
+    def test_one_scale_to_the_right_and_upwards(self):
+        figure = self.figure(figures(3, 5), labels=["a", "b", "c"])
+        (axes,) = figure.axes
+        box = axes.get_window_extent()
+        scale = (
+            box.width / np.ptp(axes.get_xlim()),
+            box.height / np.ptp(axes.get_ylim()),
+        )
+        assert scale[0] == pytest.approx(scale[1], rel=0.01)
+        assert_legible(figure)
+
+    def test_who_faces_the_front_looks_to_the_right(self):
+        nose = figures(1, 1)
+        nose[..., 3, :] = [0.0, 2.0, -1.0]
+        bones = self.bones(self.figure(nose))
+        assert bones[..., 0].max() == pytest.approx(np.sin(skeletons._VIEW))
+
+    def test_what_is_nearer_is_darker_and_above(self):
+        figure = self.figure(figures(1, 1))
+        (lines,) = figure.axes[0].collections
+        greys = lines.get_colors()[:, 0]
+        # Seen from the right side, -x is far.
+        assert self.bones(figure)[0, 0, 0] > 0 > self.bones(figure)[-1, 0, 0]
+        assert greys[0] > greys[1] > greys[2]
+
+    def test_rows_are_windows_and_columns_frames(self):
+        windows = figures(2, 3)
+        windows[1, 2, 2, 1] = 1.0  # An arm that hangs down.
+        bones = self.bones(self.figure(windows)).reshape(-1, 2, 2)
+        assert len(bones) == 18
+        trunks = bones[np.isclose(bones[:, 0, 0], bones[:, 1, 0])][:, 1]
+        right, up = np.unique(trunks[:, 0].round(6)), np.unique(trunks[:, 1].round(6))
+        assert (len(right), len(up)) == (3, 2)
+        (hanging,) = bones[bones[:, 0, 1] < bones[:, 1, 1] - 0.5]
+        np.testing.assert_allclose(hanging[1], [right[-1], up[0] + 2.0], atol=1e-6)
+
+    def test_wandering_sideways_is_taken_away_and_jumping_is_not(self):
+        windows = figures(1, 2)
+        windows[0, 1] += [5.0, 1.0, -7.0]
+        bones = self.bones(self.figure(windows))
+        trunks = bones[np.isclose(bones[:, 0, 0], bones[:, 1, 0])]
+        first, second = trunks[np.argsort(trunks[:, 0, 0])]
+        assert second[0, 1] - first[0, 1] == pytest.approx(1.0)
+        assert second[0, 0] - first[0, 0] < 3
+
+    def test_eight_frames_of_many(self):
+        figure = self.figure(figures(2, 31))
+        assert len(self.bones(figure)) == 2 * 8 * 3
+        assert "8 of 31 frames" in words(figure)
+        assert "frames" not in words(self.figure(figures(2, 8)))
+
+    def test_not_finite_is_blank_and_told(self):
+        windows = figures(4)
+        windows[1, 0, 0, 0], windows[2] = np.nan, np.inf
+        figure = self.figure(windows, labels=list("abcd"))
+        assert "2 of 4 windows not finite, blank" in words(figure)
+        assert len(self.bones(figure)) == 2 * 2 * 3
+        figure = self.figure(windows[1:3])
+        assert len(self.bones(figure)) == 0
+        assert_legible(figure)
+
+    def test_far_joints_are_moved_to_the_edge_and_told(self):
+        windows = np.random.default_rng(0).normal(size=(10, 8, 4, 3))
+        windows[0, 0, 2] = 1e6
+        windows[3, 4, 1:] = 1e6
+        figure = self.figure(windows)
+        assert "of the joints out of range, at the edge" in words(figure)
+        assert np.ptp(figure.axes[0].get_xlim()) < 8 * 15
+
+    def test_many_rows_stay_on_a_page(self):
+        figure = self.figure(figures(40), labels=[f"person {i}" for i in range(40)])
+        assert figure.get_figheight() <= 9.01
+        assert_legible(self.figure(figures(10), labels=list("abcdefghij")))
+
+    def test_errors(self, tmp_path):
+        path = tmp_path / "x.png"
+        with pytest.raises(ValueError, match=r"\[n, frames, 4, 3\].*\(1, 2, 4, 2\)"):
+            stick_figures(path, figures(1)[..., :2], PARENTS)
+        with pytest.raises(ValueError, match=r"none empty; received \(0, 2, 4, 3\)"):
+            stick_figures(path, figures(0), PARENTS)
+        with pytest.raises(ValueError, match="each of 2 windows; received 3"):
+            stick_figures(path, figures(2), PARENTS, row_labels="abc")
         assert not path.exists()
 
 

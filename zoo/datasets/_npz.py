@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,40 @@ def read(
         f"the array {key} {list(shape)} of integers 0 to {largest}"
         for key, (shape, largest) in arrays.items()
     )
+    found, path = open_arrays(
+        name, tuple(arrays), contents=contents, data_dir=data_dir, origin=origin
+    )
+    for key, (shape, largest) in arrays.items():
+        fault = _fault(found.get(key), shape, largest)
+        if fault:
+            raise wrong(path, key, fault, contents=contents, origin=origin)
+    return found
+
+
+def open_arrays(
+    name: str,
+    keys: Sequence[str],
+    *,
+    contents: str,
+    data_dir: str | None,
+    origin: str,
+) -> tuple[dict[str, np.ndarray], Path]:
+    """Reads those of the arrays that `NAME.npz` has, unchecked.
+
+    Args:
+        name: Name of the file.
+        keys: Names of the arrays.
+        contents: What the file holds, for messages.
+        data_dir: Directory of the file; None for `$TFGEN_DATA_DIR/npz`.
+        origin: Where the originals are published, for messages.
+
+    Returns:
+        The arrays, and the path of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no `.npz` file.
+    """
     root = os.environ.get("TFGEN_DATA_DIR")
     folder = data_dir or (os.path.join(root, "npz") if root else None)
     path = Path(folder or "").expanduser() / f"{name}.npz"
@@ -47,17 +81,19 @@ def read(
         )
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {key: file[key] for key in arrays if key in file}
+            return {key: file[key] for key in keys if key in file}, path
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise unreadable(str(path), error) from error
-    for key, (shape, largest) in arrays.items():
-        fault = _fault(found.get(key), shape, largest)
-        if fault:
-            raise ValueError(
-                f"{name}.npz holds {contents}; received {key} {fault} in {path}; write "
-                f"it again, from {origin}."
-            )
-    return found
+
+
+def wrong(
+    path: Path, key: str, fault: str, *, contents: str, origin: str
+) -> ValueError:
+    """The error for an array that is not what the file should hold."""
+    return ValueError(
+        f"{path.name} holds {contents}; received {key} {fault} in {path}; write it "
+        f"again, from {origin}."
+    )
 
 
 def _fault(array: np.ndarray | None, shape: tuple[int, ...], largest: int) -> str:

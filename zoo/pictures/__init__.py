@@ -4,6 +4,14 @@ from zoo.pictures.density import density_2d
 from zoo.pictures.images import image_grid
 from zoo.pictures.pairs import pair_plot
 from zoo.pictures.plane import latent_plane
+from zoo.pictures.skeletons import stick_figures
 from zoo.pictures.training import training_curve
 
-__all__ = ["density_2d", "image_grid", "latent_plane", "pair_plot", "training_curve"]
+__all__ = [
+    "density_2d",
+    "image_grid",
+    "latent_plane",
+    "pair_plot",
+    "stick_figures",
+    "training_curve",
+]
