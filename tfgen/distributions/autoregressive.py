@@ -97,7 +97,7 @@ class Autoregressive(DistributionLayer):
 class _AutoregressiveDistribution(tfd.Distribution):
     """What `Autoregressive` builds; the layer answers."""
 
-    def __init__(self, layer: Autoregressive, context: Context) -> None:
+    def __init__(self, layer: Autoregressive, context: tf.Tensor | None) -> None:
         parameters = dict(locals())
         self._layer = layer
         self._context = context
