@@ -124,11 +124,14 @@ class Split:
         context: What they are conditioned on, `[rows, *context.shape]`.
         grey: The grey images, 0 to 255, of which training draws `x` anew in each epoch,
             by `zoo.binarization`; then `x` is one such draw.
+        label: The classes of rows whose context does not tell them all, by
+            `zoo.labels`: for testing, and nothing that a model is given.
     """
 
     x: np.ndarray
     context: np.ndarray | None = None
     grey: np.ndarray | None = None
+    label: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -178,7 +181,7 @@ class DataSet:
         """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
-            for key in ("x", "context", "grey"):
+            for key in ("x", "context", "grey", "label"):
                 array = getattr(split, key)
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"

@@ -1,9 +1,13 @@
-"""Variational autoencoders with a category."""
+"""Variational autoencoders with a category, known or to be found."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
@@ -14,12 +18,89 @@ from tfgen.distributions.concrete_mixture import (
     RelaxedMixture,
     one_hot_draw,
 )
+from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
 from tfgen.models.latent import LatentModel
 from tfgen.objectives import Objective
 from tfgen.signatures import Signature, Tensors
 
+# Of a first mixture: rows in all, rows at a time, and starts.
+_START_ROWS = 20_000
+_CHUNK = 1_000
+_STARTS = 5
+
 
 class ConcreteMixtureVAE(LatentModel):
+    """Gaussian-mixture VAE: a code `z`, and a category `s` relaxed to the simplex.
+
+        p(x, z, s) = p(x | z) p(z | s) p(s)
+        elbo = log p(x | z) - kl_z - kl_s,    (s, z) ~ q(s | x) q(z | s, x)
+
+        kl_z = KL(q(z | s, x) || p(z | s))         of Gaussians, in closed form
+        kl_s = log q(s | x) - log p(s)             of Concrete densities, at the draw
+
+    Prior and posterior are each a `RelaxedMixture`: Concrete categories, and for
+    relaxed `s` the product of Gaussian experts. Gradients flow through both draws. The
+    category speaks to the data through the code alone.
+
+    **The bound is that of the relaxed model.** It compares with bounds of other relaxed
+    models of the same temperature, and not with that of a discrete mixture: `kl_s` is a
+    divergence of densities with `K - 1` degrees of freedom, and may exceed `log(K)`.
+    `discrete_terms` is the bound of the discrete mixture, with `s` summed out exactly.
+    Samples, codes and classes are of the discrete mixture too.
+
+    **Labels** are the prior of their row. With the context `y`, int32 `[batch]`,
+
+        p(s | y) = (1 - smoothing) [s = y] + smoothing p(s),    for y = -1 it is p(s)
+
+    are the probabilities of the Concrete prior; so rows with and without labels may be
+    in one batch. Whatever is no category is as good as -1. The posterior never sees the
+    label.
+
+    **The posterior of the category** is what the encoder adds to the best answer for
+    its Gaussians and the prior's, which maximises the discrete bound where `q(z | s,
+    x)` is the same for all `s`:
+
+        q(s | x) ~ exp(encoder's logits) ((1 - smoothing) r(s | x) + smoothing / K)
+        r(s | x) ~ p(s) exp(-KL(q(z | s, x) || p(z | s)))
+
+    Args:
+        encoder: `q(z, s | x)`: a mixture with a network, whose context is `x`.
+        decoder: `p(x | z)`; its context is `z`.
+        prior: `p(z, s)`: a mixture without a network.
+        temperature: Of both Concrete densities, in what is reported. Objectives may
+            train with another.
+        smoothing: Between 0 and 1: how far labels, and `r`, are from certainty.
+        objective: What `fit` minimises; by default minus the relaxed bound, with which
+            categories are lost. See `ConcreteELBO`.
+        pretraining: What a first stage minimises, after which `start_categories` looks
+            for categories; by default `MixturePretraining`.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If encoder and prior do not fit each other, or a number makes no
+            sense.
+
+    References:
+        Jiang, Zheng, Tan, Tang and Zhou, 2017. Variational Deep Embedding.
+        https://arxiv.org/abs/1611.05148
+
+        Kingma, Rezende, Mohamed and Welling, 2014. Semi-supervised Learning with Deep
+        Generative Models. https://arxiv.org/abs/1406.5298
+
+        Maddison, Mnih and Teh, 2017. The Concrete Distribution.
+        https://arxiv.org/abs/1611.00712
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfgen.distributions import Bernoulli, ConcreteMixture
+        >>> from tfgen.networks import MLP
+        >>> encoder = ConcreteMixture([2], 3, MLP(9, [8], 3 + 2 * 2))
+        >>> decoder = Bernoulli([9], MLP(2, [8], 9))
+        >>> model = ConcreteMixtureVAE(encoder, decoder, ConcreteMixture([2], 3))
+        >>> model.classify(tf.zeros([5, 9])).shape
+        TensorShape([5, 3])
+    """
+
     term_names = ("elbo", "log_likelihood", "kl_z", "kl_s")
     encodes_by_chance = False
 
@@ -29,114 +110,260 @@ class ConcreteMixtureVAE(LatentModel):
         decoder: DistributionLayer,
         prior: ConcreteMixture,
         temperature: float = 0.5,
-        label_noise: float = 0.1,
-        tie: float = 0.1,
+        smoothing: float = 0.1,
         objective: Objective | None = None,
+        pretraining: Objective | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(decoder, prior, objective, **kwargs)
+        super().__init__(decoder, prior, objective or ConcreteELBO(), **kwargs)
         check_temperature(temperature)
+        if not 0.0 < smoothing < 1.0:
+            raise ValueError(
+                "What is smoothed is neither certain nor unknown; received smoothing="
+                f"{smoothing}. Give a number between 0 and 1, such as 0.1."
+            )
+        sizes = [(part.num_categories, part.event_shape) for part in (encoder, prior)]
+        if sizes[0] != sizes[1] or encoder.network is None or prior.network is not None:
+            raise ValueError(
+                "Encoder and prior are mixtures of as many categories and of the same "
+                "codes, the first with a network and the second without; received "
+                f"{_described(encoder)} and {_described(prior)}. Give both the same "
+                "sizes, and a network to the encoder."
+            )
         self.kind = "lower_bound" if decoder.normalized else "none"
         self.encoder = encoder
         self.temperature = temperature
-        self.label_noise = label_noise
-        self.tie = tie
+        self.smoothing = smoothing
+        self.pretraining = pretraining or MixturePretraining()
 
-    def terms(self, inputs, seeds):
+    def terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The relaxed bound and its parts, `[batch]` in nats, from one draw."""
         return self.relaxed_terms(inputs, seeds, self.temperature)
 
-    def relaxed_terms(self, inputs, seeds, temperature):
-        x, label = self._split(inputs)
-        q, p = self._posterior_and_prior(x, label, temperature)
+    def relaxed_terms(
+        self,
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        temperature: float | tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """The terms at a temperature, a scalar: bounds of different ones do not compare.
+
+        Args:
+            inputs: `x`, and `context` where labels are known.
+            seeds: int32 `[batch]`.
+            temperature: A scalar above 0.
+        """
+        x, q, p = self._parts(inputs, temperature)
         log_s, z = q.sample(seeds)
         kl_z = tfd.kl_divergence(q.given(log_s), p.given(log_s))
         kl_s = q.category().log_prob(log_s) - p.category().log_prob(log_s)
-        log_likelihood = self.decoder.distribution(z).log_prob(x)
-        return {
-            "elbo": log_likelihood - kl_z - kl_s,
-            "log_likelihood": log_likelihood,
-            "kl_z": kl_z,
-            "kl_s": kl_s,
-        }
+        return _as_terms(self.decoder.distribution(z).log_prob(x), kl_z, kl_s)
 
-    def discrete_terms(self, inputs, seeds):
-        x, label = self._split(inputs)
-        q, p = self._posterior_and_prior(x, label, 1.0)
-        k, rows = self.prior.num_categories, tf.shape(seeds)[0]
-        noise = random.normal(seeds, self.prior.event_shape, stream=1, dtype=q.loc.dtype)
-        z = tf.reshape(q.loc + q.scale * noise[:, tf.newaxis], [-1, z_size(q)])
-        log_likelihood = tf.reshape(
-            self.decoder.distribution(z).log_prob(repeat_rows(x, k)), [rows, k]
-        )
-        share = tf.nn.softmax(q.logits)
+    def discrete_terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The same of the discrete mixture, with `s` summed out exactly.
+
+            elbo = sum_k q(k | x) (log p(x | z_k) - KL(q(z | k, x) || p(z | k)))
+                   - KL(q(s | x) || p(s)),    z_k ~ q(z | k, x)
+
+        A bound on `log p(x)` that compares with those of other models. The decoder runs
+        once for each category.
+
+        Args:
+            inputs: `x`, and `context` where labels are known.
+            seeds: int32 `[batch]`.
+        """
+        x, q, p = self._parts(inputs, 1.0)
+        k, d = q.loc.shape[1:]
+        noise = random.normal(seeds, [d], stream=1, dtype=q.loc.dtype)
+        z = tf.reshape(q.loc + q.scale * noise[:, tf.newaxis], [-1, d])
+        log_likelihood = self.decoder.distribution(z).log_prob(repeat_rows(x, k))
+        shares = tf.nn.softmax(q.logits)
         kl_z = tfd.kl_divergence(q.components(), p.components())
-        kl_s = tf.reduce_sum(
-            share * (tf.nn.log_softmax(q.logits) - tf.nn.log_softmax(p.logits)), -1
+        categories = [tfd.Categorical(logits=part.logits) for part in (q, p)]
+        return _as_terms(
+            tf.reduce_sum(shares * tf.reshape(log_likelihood, [-1, k]), axis=1),
+            tf.reduce_sum(shares * kl_z, axis=1),
+            tfd.kl_divergence(*categories),
         )
-        log_likelihood = tf.reduce_sum(share * log_likelihood, -1)
-        kl_z = tf.reduce_sum(share * kl_z, -1)
-        return {
-            "elbo": log_likelihood - kl_z - kl_s,
-            "log_likelihood": log_likelihood,
-            "kl_z": kl_z,
-            "kl_s": kl_s,
-        }
 
-    def posterior(self, x, temperature):
+    def plain_terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The terms of a VAE without categories, whose prior is a standard normal.
+
+        `s` is in the middle of the simplex, and `kl_s` is zero. One more term, `code`,
+        is the log-density of `z` under the mixture of the prior, which learns from it
+        and teaches nothing else: it is what `MixturePretraining` needs.
+
+        Args:
+            inputs: `x`; whatever labels are known is left out.
+            seeds: int32 `[batch]`.
+        """
+        x = self._floats(inputs["x"])
+        q = self.encoder.joint(x, temperature=1.0)
+        log_s = tf.nn.log_softmax(tf.zeros_like(q.logits))
+        z = q.sample_given(seeds, log_s)
+        normal = tfd.Independent(tfd.Normal(tf.zeros_like(z), tf.ones_like(z)), 1)
+        log_likelihood = self.decoder.distribution(z).log_prob(x)
+        kl_z = tfd.kl_divergence(q.given(log_s), normal)
+        terms = _as_terms(log_likelihood, kl_z, tf.zeros_like(kl_z))
+        return {**terms, "code": self.prior(tf.stop_gradient(z))}
+
+    def posterior(self, x: tf.Tensor, temperature: float | tf.Tensor) -> RelaxedMixture:
+        """`q(z, s | x)` for data `[batch, *event_shape]`, as floats."""
         q = self.encoder.joint(x, temperature=temperature)
-        if not self.tie:
-            return q
         p = self.prior.joint(temperature=temperature)
         kl = tfd.kl_divergence(q.components(), p.components())
-        share = tf.nn.softmax(p.logits - kl)
-        share = (1 - self.tie) * share + self.tie / self.prior.num_categories
-        return dataclasses.replace(q, logits=q.logits + tf.math.log(share))
+        best = tf.nn.softmax(p.logits - kl)
+        smooth = (1.0 - self.smoothing) * best + self.smoothing / p.logits.shape[-1]
+        return dataclasses.replace(q, logits=q.logits + tf.math.log(smooth))
 
-    def category_prior(self, label):
-        p = self.prior.joint(temperature=1.0)
-        log_pi = tf.nn.log_softmax(p.logits)
-        told = tf.one_hot(tf.cast(label, tf.int32), p.logits.shape[-1], dtype=log_pi.dtype)
-        informed = tf.math.log(
-            (1.0 - self.label_noise) * told + self.label_noise * tf.exp(log_pi)
+    def category_logits(self, label: tf.Tensor) -> tf.Tensor:
+        """Logits of the prior of the category for labels `[batch]`: `[batch, K]`."""
+        log_p = tf.nn.log_softmax(self.prior.joint(temperature=1.0).logits)
+        told = tf.one_hot(label, log_p.shape[-1], dtype=log_p.dtype)
+        smooth = (1.0 - self.smoothing) * told + self.smoothing * tf.exp(log_p)
+        is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+        return tf.where(is_known, tf.math.log(smooth), log_p)
+
+    def classify(self, x: ArrayLike) -> tf.Tensor:
+        """`q(s | x)`, probabilities of the categories of each row: `[batch, K]`."""
+        return tf.nn.softmax(self.posterior(self._floats(x), 1.0).logits)
+
+    def codes(self, x: tf.Tensor, seeds: tf.Tensor) -> Tensors:
+        """`loc` and `scale` of `q(z | x)`, a mixture over the categories."""
+        del seeds
+        mixture = self.posterior(x, 1.0).marginal()
+        return {"loc": mixture.mean(), "scale": mixture.stddev()}
+
+    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
+        """As those of a VAE; and `classify`, with the probabilities of categories.
+
+        Where data have labels, the terms take one, -1 if unknown, and `sample` takes
+        one to draw from.
+        """
+
+        def classify(inputs: Tensors) -> Tensors:
+            return {"probabilities": self.classify(inputs["x"])}
+
+        signatures = super().signatures(inputs)
+        units = {
+            **signatures[0].units,
+            "context": "label, -1 for unknown",
+            "kl_z": "nats, a part of elbo",
+            "kl_s": "nats, a part of elbo",
+            "probabilities": "q(s | x), of each category",
+        }
+        signatures.append(Signature("classify", classify, {"x": inputs["x"]}))
+        return [dataclasses.replace(s, units=units) for s in signatures]
+
+    def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
+        """Starts the encoder's network, which sees the data, and the decoder."""
+        x = self._floats(inputs["x"])
+        self.encoder.adapt_to_context(x)
+        self.decoder.adapt(x, self._draw_codes(seeds))
+
+    def start_categories(
+        self, x: ArrayLike, context: ArrayLike | None = None, *, seed: int = 0
+    ) -> None:
+        """Starts the prior from a mixture of Gaussians, fitted to the codes of data.
+
+        To be called once, when codes have been learnt without categories. The fit is by
+        expectation maximisation, the best of several starts; where each category has a
+        labelled row, from the means of these rows, so that categories are classes. It
+        looks at no more than 20,000 rows, and at all that have a label.
+
+        Args:
+            x: Training data `[rows, *event_shape]`.
+            context: Labels `[rows]`, -1 where unknown.
+            seed: Chooses the rows and the starts.
+        """
+        x, k = np.asarray(x), self.prior.num_categories
+        label = np.full(len(x), -1) if context is None else np.asarray(context)
+        rng = np.random.default_rng(seed)
+        rows = rng.permutation(len(x))[:_START_ROWS]
+        rows = np.union1d(rows, np.flatnonzero(label >= 0))
+        loc, variance, label = *self._spread(x[rows]), label[rows]
+        means = None
+        if set(range(k)) <= set(label.tolist()):
+            means = np.stack([loc[label == i].mean(axis=0) for i in range(k)])
+        mixture = GaussianMixture(
+            k,
+            covariance_type="diag",
+            n_init=_STARTS if means is None else 1,
+            means_init=means,
+            random_state=seed,
         )
-        return tf.where(label[:, tf.newaxis] < 0, log_pi, informed)
+        with warnings.catch_warnings():
+            # After 100 iterations: near enough, for a start.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = mixture.fit(loc)
+        # The codes of a row are a Gaussian, of which its mean alone was fitted.
+        scale = np.sqrt(fitted.covariances_ + variance)
+        self.prior.start(fitted.weights_, fitted.means_, scale)
 
-    def _posterior_and_prior(self, x, label, temperature):
+    def data(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The data as floats, in their own units, whatever labels come with them."""
+        return self._floats(inputs["x"])
+
+    def _floats(self, x: ArrayLike) -> tf.Tensor:
+        return tf.cast(self.check_x(x), self.compute_dtype)
+
+    def _spread(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means of the codes of rows without categories, and their mean variance."""
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def encode(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            q = self.encoder.joint(self._floats(x), temperature=1.0)
+            given = q.given(tf.nn.log_softmax(tf.zeros_like(q.logits)))
+            return given.mean(), given.variance()
+
+        chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
+        parts = zip(*(encode(tf.constant(chunk)) for chunk in chunks), strict=True)
+        loc, variance = (np.concatenate(part).astype("float64") for part in parts)
+        return loc, variance.mean(axis=0)
+
+    def _parts(
+        self, inputs: dict[str, tf.Tensor], temperature: float | tf.Tensor
+    ) -> tuple[tf.Tensor, RelaxedMixture, RelaxedMixture]:
+        """The data, posterior and prior of each row."""
+        x, label = self._floats(inputs["x"]), inputs.get("context")
         q = self.posterior(x, temperature)
         p = self.prior.joint(temperature=temperature)
-        if label is not None:
-            p = dataclasses.replace(p, logits=self.category_prior(label))
-        return q, p
+        # One prior for each row, label or no label.
+        label = tf.fill(tf.shape(x)[:1], -1) if label is None else label
+        return x, q, dataclasses.replace(p, logits=self.category_logits(label))
 
-    def _split(self, inputs):
-        x = tf.cast(self.check_x(inputs["x"]), self.compute_dtype)
-        return x, inputs.get("context")
-
-    def codes(self, x, seeds):
-        posterior = self.posterior(x, 1.0).marginal()
-        return {"loc": posterior.mean(), "scale": posterior.stddev()}
-
-    def classify(self, x):
-        x = tf.cast(self.check_x(x), self.compute_dtype)
-        return tf.nn.softmax(self.posterior(x, 1.0).logits)
-
-    def adapt_rows(self, inputs, seeds):
-        self.encoder.adapt_to_context(self.data({"x": inputs["x"]}))
-        self.decoder.adapt(self.data({"x": inputs["x"]}), self._draw_codes(seeds))
-
-    def start_categories(self, x, *, seed=0, num_inits=5):
-        from sklearn.mixture import GaussianMixture
-        import numpy as np
-        codes = []
-        for start in range(0, len(x), 1000):
-            codes.append(self.encoder.joint(tf.cast(x[start:start+1000], self.compute_dtype), temperature=1.0))
-        loc = np.concatenate([c.loc.numpy()[:, 0] for c in codes])
-        var = np.mean(np.concatenate([c.scale.numpy()[:, 0] for c in codes])**2, 0)
-        em = GaussianMixture(self.prior.num_categories, covariance_type="diag", n_init=num_inits, random_state=seed, tol=1e-4, max_iter=200)
-        em.fit(loc)
-        self.prior.start(em.weights_, em.means_, np.sqrt(em.covariances_ + var))
-        return em, loc
+    def _draw_codes(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """Codes of the prior: of the category in the context, where it is known."""
+        seeds = random.fold_in(seeds, 0)
+        p = self.prior.joint(temperature=1.0)
+        log_s = one_hot_draw(seeds, p.logits)
+        if context is not None:
+            told = tf.one_hot(context, log_s.shape[-1], dtype=log_s.dtype)
+            is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+            log_s = tf.where(is_known, tf.math.log(told), log_s)
+        return p.sample_given(seeds, log_s)
 
 
-def z_size(q):
-    return q.loc.shape[-1]
+def _as_terms(
+    log_likelihood: tf.Tensor, kl_z: tf.Tensor, kl_s: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    return {
+        "elbo": log_likelihood - kl_z - kl_s,
+        "log_likelihood": log_likelihood,
+        "kl_z": kl_z,
+        "kl_s": kl_s,
+    }
+
+
+def _described(mixture: ConcreteMixture) -> str:
+    network = "with" if mixture.network is not None else "without"
+    return (
+        f"{mixture.num_categories} categories of codes {list(mixture.event_shape)} "
+        f"{network} a network"
+    )
