@@ -44,6 +44,8 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14.0.1",
         "scikit-learn>=1.4",
+        # scikit-learn brings it, too: the matching of clusters with classes.
+        "scipy>=1.11",
         # TensorFlow 2.21 no longer brings it; training writes its logs.
         "tensorboard>=2.18",
         "tensorflow>=2.18,<2.22",
@@ -66,7 +68,6 @@ setup(
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
-            "scipy>=1.11",
         ],
     },
 )

@@ -18,9 +18,9 @@ class ConcreteELBO(Objective):
         w_z = min(1, step / warm_up)
         w_s = category_weight; in rows that have a label, label_weight
 
-    `kl_s` is a divergence of densities with `K - 1` degrees of freedom, and grows with all of
-    them where a posterior is sure of its category: at weight 1 it costs more nats than
-    a category is worth, and the bound is highest where there are none. The
+    `kl_s` is a divergence of densities with `K - 1` degrees of freedom, and grows with
+    all of them where a posterior is sure of its category: at weight 1 it costs more
+    nats than a category is worth, and the bound is highest where there are none. The
     terms of training are those at the temperature of the step, with weights of 1.
 
     Args:
@@ -62,9 +62,9 @@ class ConcreteELBO(Objective):
                 )
         if (start_temperature is None) != (cooling == 0):
             raise ValueError(
-                "A schedule of temperatures has a start and a number of steps; received "
-                f"start_temperature={start_temperature}, cooling={cooling}. Give both, "
-                "or none for one temperature."
+                "A schedule of temperatures has a start and a number of steps; "
+                f"received start_temperature={start_temperature}, cooling={cooling}. "
+                "Give both, or none for one temperature."
             )
         self.warm_up = warm_up
         self.category_weight = category_weight

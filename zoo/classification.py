@@ -28,13 +28,13 @@ def agreement(model: ConcreteMixtureVAE, data: DataSet) -> Json | None:
     told labels in training; `clustering_accuracy` under the best matching of categories
     and classes.
     """
-    if data.train.label is None:
+    if data.train.label is None or data.train.context is None:
         return None
     told = int(np.sum(data.train.context >= 0))
     report: Json = {"num_labels": told}
     for name in ("validation", "test"):
         split = data.splits[name]
-        found, known = categories(model, split.x), split.label
+        found, known = categories(model, split.x), np.asarray(split.label)
         report[name] = {
             **({"accuracy": accuracy(found, known)} if told else {}),
             "clustering_accuracy": clustering_accuracy(found, known),

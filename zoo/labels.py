@@ -39,7 +39,7 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
             f"{num_labels} for {data.spec.name}, which has none. Take digits or mnist, "
             "or a table with --context=column."
         )
-    label = data.train.context
+    label = np.asarray(data.train.context)
     told = label if num_labels == ALL else _balanced(label, classes, num_labels, seed)
     return dataclasses.replace(
         data,

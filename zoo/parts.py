@@ -156,7 +156,9 @@ def mixture_vae(
     hidden_units: Sequence[int],
     activation: str,
     likelihood: str,
-    **options: object,
+    temperature: float,
+    objective: tfgen.Objective,
+    pretraining: tfgen.Objective | None = None,
 ) -> tfgen.ConcreteMixtureVAE:
     """A Gaussian-mixture VAE by dense layers, with one Gaussian `q(z | x)` a row.
 
@@ -167,7 +169,9 @@ def mixture_vae(
         hidden_units: Of the encoder; those of the decoder are the same, turned round.
         activation: Of hidden layers.
         likelihood: As for `decoder`.
-        **options: Further arguments of the model.
+        temperature: Of the categories.
+        objective: What is minimised.
+        pretraining: What a first stage minimises.
     """
     if spec.context is not None and spec.context.num_classes is None:
         raise ValueError(
@@ -180,7 +184,9 @@ def mixture_vae(
         ConcreteMixture([latents], num_categories, network),
         dense_decoder(spec, hidden_units, activation, latents, likelihood),
         ConcreteMixture([latents], num_categories),
-        **options,
+        temperature=temperature,
+        objective=objective,
+        pretraining=pretraining,
     )
 
 

@@ -86,7 +86,9 @@ def test_draws_are_like_the_density(temperature):
     np.testing.assert_allclose(scipy.special.logsumexp(draws, axis=1), 0, atol=1e-12)
     # The log-ratio is logistic.
     ratio = draws[:, 0] - draws[:, 1]
-    law = scipy.stats.logistic((LOGITS[2][0] - LOGITS[2][1]) / temperature, 1 / temperature)
+    law = scipy.stats.logistic(
+        (LOGITS[2][0] - LOGITS[2][1]) / temperature, 1 / temperature
+    )
     assert scipy.stats.kstest(ratio, law.cdf).pvalue > 1e-4
 
 
@@ -122,9 +124,7 @@ def test_one_hot_categories_name_a_component_of_the_mixture():
         np.testing.assert_allclose(expected, law.logpdf(z).sum(axis=1), rtol=1e-12)
     weights = scipy.special.softmax(LOGITS[3])
     parts = [scipy.stats.norm(LOC[i], SCALE[i]).pdf(z).prod(axis=1) for i in range(3)]
-    np.testing.assert_allclose(
-        mixture.log_prob(z), np.log(weights @ parts), rtol=1e-9
-    )
+    np.testing.assert_allclose(mixture.log_prob(z), np.log(weights @ parts), rtol=1e-9)
 
 
 def test_a_product_of_experts_is_the_normalised_product():

@@ -105,7 +105,8 @@ class ConcreteMixture(DistributionLayer):
 
     Example:
         >>> import tensorflow as tf
-        >>> log_s, z = ConcreteMixture([2], 5).joint(temperature=0.5).sample(tf.range(7))
+        >>> joint = ConcreteMixture([2], 5).joint(temperature=0.5)
+        >>> log_s, z = joint.sample(tf.range(7))
         >>> log_s.shape, z.shape
         (TensorShape([7, 5]), TensorShape([7, 2]))
     """
@@ -161,7 +162,7 @@ class ConcreteMixture(DistributionLayer):
 
     def adapt_to_context(self, context: Context) -> None:
         """Starts the network, if it takes its scale from data."""
-        if hasattr(self.network, "adapt"):
+        if self.network is not None and hasattr(self.network, "adapt"):
             self.network.adapt(context)
 
     def start(self, weights: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> None:

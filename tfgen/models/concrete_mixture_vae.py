@@ -148,7 +148,7 @@ class ConcreteMixtureVAE(LatentModel):
         seeds: tf.Tensor,
         temperature: float | tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """The terms at a temperature, a scalar: bounds of different ones do not compare.
+        """The terms at a temperature; bounds of different ones do not compare.
 
         Args:
             inputs: `x`, and `context` where labels are known.
