@@ -27,12 +27,14 @@ class ContextSpec:
         dtype: `"int32"` for labels, `"float32"` for numbers.
         num_classes: Labels are `0 .. num_classes - 1`; None for numbers.
         columns: Names of the context columns, where the data have names.
+        optional: Whether a label may be -1, unknown.
     """
 
     shape: tuple[int, ...]
     dtype: str
     num_classes: int | None = None
     columns: tuple[str, ...] = ()
+    optional: bool = False
 
     def to_json(self) -> dict[str, object]:
         """A dict of plain lists, strings and numbers."""

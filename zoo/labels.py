@@ -29,20 +29,24 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
     Raises:
         ValueError: If there are not so many labels.
     """
-    context = data.spec.context
+    spec = data.spec
+    context = spec.context
     classes = context.num_classes if context is not None else None
-    if classes is None:
+    if context is None or classes is None:
         if num_labels == 0:
             return data.without_context()
         raise ValueError(
             "Labels are told where data have classes; received num_labels="
-            f"{num_labels} for {data.spec.name}, which has none. Take digits or mnist, "
+            f"{num_labels} for {spec.name}, which has none. Take digits or mnist, "
             "or a table with --context=column."
         )
     label = np.asarray(data.train.context)
     told = label if num_labels == ALL else _balanced(label, classes, num_labels, seed)
     return dataclasses.replace(
         data,
+        spec=dataclasses.replace(
+            spec, context=dataclasses.replace(context, optional=True)
+        ),
         train=dataclasses.replace(data.train, context=told, label=label),
         validation=_hidden(data.validation),
         test=_hidden(data.test),

@@ -8,11 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from zoo import classification, evaluation, labels
+from zoo import classification, evaluation, labels, showing
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.datasets import digits
 from zoo.models import gmvae, gmvae_semisupervised, gmvae_supervised
 from zoo.runs import open_run
+from zoo.tables import iterate_rows
 from zoo.training import Options, train
 
 SETTINGS = {"latents": "2", "hidden_units": "32"}
@@ -55,7 +56,8 @@ def test_labels_of_tests_are_never_told(data, num_labels):
             np.testing.assert_array_equal(split.context, -1)
     if num_labels == labels.ALL:
         np.testing.assert_array_equal(hidden.train.context, data.train.context)
-    assert hidden.spec == data.spec
+    context = dataclasses.replace(data.spec.context, optional=True)
+    assert hidden.spec == dataclasses.replace(data.spec, context=context)
 
 
 def test_what_has_no_labels_can_be_told_none(data):
@@ -179,6 +181,30 @@ def test_models_without_categories_have_no_first_stage(tmp_path):
             )
         )
     assert not (tmp_path / "vae").exists()
+
+
+def test_rows_to_be_scored_need_no_label(tmp_path):
+    context = ContextSpec((), "int32", 3, ("label",), optional=True)
+    spec = DataSpec("table", (2,), "float32", context=context, columns=("a", "b"))
+    files = {"without": "a,b\n1,2\n3,4\n", "with": "a,b,label\n1,2,-1\n3,4,2\n"}
+    expected = {"without": [-1, -1], "with": [-1, 2]}
+    for name, text in files.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text)
+        ((_, x, label, bad),) = iterate_rows(str(path), spec, 10)
+        np.testing.assert_array_equal(x, [[1, 2], [3, 4]])
+        np.testing.assert_array_equal(label, expected[name])
+        assert bad == []
+    assert showing.parse_context(["-1"], spec, 2).tolist() == [-1, -1]
+    spec = dataclasses.replace(
+        spec, context=dataclasses.replace(context, optional=False)
+    )
+    with pytest.raises(ValueError, match="without 'label'"):
+        list(iterate_rows(str(tmp_path / "without.csv"), spec, 10))
+    ((*_, bad),) = iterate_rows(str(tmp_path / "with.csv"), spec, 10)
+    assert bad == [(1, "the label is not an integer from 0 to 2")]
+    with pytest.raises(ValueError, match="a class, 0 to 2; received --context=-1"):
+        showing.parse_context(["-1"], spec, 2)
 
 
 def test_a_set_without_labels_has_bounds_alone():
