@@ -52,6 +52,8 @@ setup(
         "tensorflow-datasets>=4.9.6",
         # The extra brings tf_keras, which TFP imports; nothing here does.
         "tensorflow-probability[tf]>=0.25,<0.26",
+        # scikit-learn brings it, too: for sums that are the same in every run.
+        "threadpoolctl>=3.1",
         "typing_extensions>=4.4",
     ],
     extras_require={

@@ -4,9 +4,10 @@
     python -m zoo.train --model=gmvae --dataset=mnist --binarize=dynamic
 
 In two stages: a VAE without categories, with a small weight on its divergence, learns
-codes; a mixture of Gaussians fitted to them is where the categories start. The bound
-reported is that of the relaxed model; that of the discrete mixture, which compares with
-other models, stands beside it. Labels, where data have them, serve for testing alone.
+codes; a mixture of Gaussians fitted to them, from clusters of neighbours, is where the
+categories start. The bound reported is that of the relaxed model; that of the discrete
+mixture, which compares with other models, stands beside it. Labels, where data have
+them, serve for testing alone.
 """
 
 import tfgen
