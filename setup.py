@@ -44,12 +44,16 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14.0.1",
         "scikit-learn>=1.4",
+        # scikit-learn brings it, too: the matching of clusters with classes.
+        "scipy>=1.11",
         # TensorFlow 2.21 no longer brings it; training writes its logs.
         "tensorboard>=2.18",
         "tensorflow>=2.18,<2.22",
         "tensorflow-datasets>=4.9.6",
         # The extra brings tf_keras, which TFP imports; nothing here does.
         "tensorflow-probability[tf]>=0.25,<0.26",
+        # scikit-learn brings it, too: for sums that are the same in every run.
+        "threadpoolctl>=3.1",
         "typing_extensions>=4.4",
     ],
     extras_require={
@@ -66,7 +70,6 @@ setup(
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
-            "scipy>=1.11",
         ],
     },
 )

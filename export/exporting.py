@@ -264,4 +264,6 @@ def _units(spec: DataSpec) -> dict[str, str]:
         names = ", ".join(spec.context.columns) or "context"
         classes = spec.context.num_classes
         units["context"] = names if classes is None else f"{names}, 0 .. {classes - 1}"
+        if spec.context.optional:
+            units["context"] += ", -1 for unknown"
     return units

@@ -3,7 +3,15 @@
 from tfgen import bijectors, distributions, flows, losses, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.builders import iaf, maf, nice, nsf, realnvp
-from tfgen.models import VAE, Autoencoder, DensityModel, Dequantized, LatentModel
+from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
+from tfgen.models import (
+    VAE,
+    Autoencoder,
+    ConcreteMixtureVAE,
+    DensityModel,
+    Dequantized,
+    LatentModel,
+)
 from tfgen.objectives import (
     ELBO,
     Distillation,
@@ -20,6 +28,8 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "BijectorLayer",
+    "ConcreteELBO",
+    "ConcreteMixtureVAE",
     "DensityModel",
     "Dequantized",
     "Distillation",
@@ -28,6 +38,7 @@ __all__ = [
     "ImportanceWeighted",
     "LatentModel",
     "MaximumLikelihood",
+    "MixturePretraining",
     "Objective",
     "Reconstruction",
     "Serializable",

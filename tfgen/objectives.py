@@ -85,7 +85,7 @@ class ELBO(Objective):
         step: tf.Tensor,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of each row, `[batch]` in nats, and all terms."""
-        _require(self, model, "kl")
+        require(self, model, "kl")
         terms = model.terms(inputs, seeds)
         weight = tf.ones([], terms["kl"].dtype)
         if self.warm_up > 0:
@@ -109,7 +109,7 @@ class Reconstruction(Objective):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss of each row, `[batch]` in nats, and all terms."""
         del step  # The same at every step.
-        _require(self, model, "reconstruction")
+        require(self, model, "reconstruction")
         terms = model.terms(inputs, seeds)
         return -terms["reconstruction"] - terms["code"], terms
 
@@ -150,7 +150,7 @@ class ImportanceWeighted(Objective):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Minus the bound, `[batch]` in nats, and all terms."""
         del step  # The same at every step.
-        _require(self, model, "kl")
+        require(self, model, "kl")
         draws = model.draws(inputs, seeds, self.num_samples)
         terms = {name: tf.reduce_mean(rows, axis=1) for name, rows in draws.items()}
         return -importance_weighted_bound(draws["elbo"]), terms
@@ -248,7 +248,8 @@ class Distillation(Objective):
         return {"teacher": None}
 
 
-def _require(objective: Objective, model: "GenerativeModel", term: str) -> None:
+def require(objective: Objective, model: "GenerativeModel", term: str) -> None:
+    """Raises TypeError if the model has no such term."""
     if term not in model.term_names:
         raise TypeError(
             f"{type(objective).__name__} needs a model with the term {term}; received "

@@ -146,11 +146,14 @@ def _feature_names(known: list[str], spec: DataSpec, path: str) -> list[str]:
 def _context(
     rows: _files.Rows, spec: ContextSpec, path: str, reasons: dict[int, str]
 ) -> np.ndarray:
+    if spec.optional and not set(spec.columns) <= set(rows.frame.columns):
+        return np.full(len(rows), -1, np.int32)
     values = _table(rows, list(spec.columns), path, reasons)
     if spec.num_classes is None:
         return values.astype(np.float32)
     label = values[:, 0]
-    known = np.isin(label, np.arange(spec.num_classes))
-    reason = f"the label is not an integer from 0 to {spec.num_classes - 1}"
+    low = -1 if spec.optional else 0
+    known = np.isin(label, np.arange(low, spec.num_classes))
+    reason = f"the label is not an integer from {low} to {spec.num_classes - 1}"
     _note(~known, reason, reasons)
     return np.where(known, label, 0).astype(np.int32)

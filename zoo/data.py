@@ -27,12 +27,14 @@ class ContextSpec:
         dtype: `"int32"` for labels, `"float32"` for numbers.
         num_classes: Labels are `0 .. num_classes - 1`; None for numbers.
         columns: Names of the context columns, where the data have names.
+        optional: Whether a label may be -1, unknown.
     """
 
     shape: tuple[int, ...]
     dtype: str
     num_classes: int | None = None
     columns: tuple[str, ...] = ()
+    optional: bool = False
 
     def to_json(self) -> dict[str, object]:
         """A dict of plain lists, strings and numbers."""
@@ -137,8 +139,9 @@ class Split:
         context: What they are conditioned on, `[rows, *context.shape]`.
         grey: The grey images, 0 to 255, of which training draws `x` anew in each epoch,
             by `zoo.binarization`; then `x` is one such draw.
-        label: The classes `[rows]` that were left out of the context: of no use to
-            models, but to pictures.
+        label: The classes of rows whose context does not tell them all, because the
+            context was left out or by `zoo.labels`: for testing and for pictures, and
+            nothing that a model is given.
         group: Which rows belong together, `[rows]`, such as the windows of one
             sequence: a number for each group.
     """
@@ -208,7 +211,7 @@ class DataSet:
         """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
-            for key in ("x", "context", "grey", "group"):
+            for key in ("x", "context", "grey", "label", "group"):
                 array = getattr(split, key)
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"

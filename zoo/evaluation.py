@@ -7,10 +7,11 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from tfgen import GenerativeModel, random
+from tfgen import ConcreteMixtureVAE, GenerativeModel, random
 from tfgen.distributions import Flow
 from tfgen.flows import Logit, Scale
 from tfgen.metrics import bits_per_dim, logit_space_log_prob
+from zoo import classification
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
@@ -106,6 +107,11 @@ def report_on(
             term: dataclasses.asdict(Estimate.of(values))
             for term, values in terms.items()
         }
+    if isinstance(model, ConcreteMixtureVAE):
+        report["discrete"] = _discrete_bounds(model, data)
+        agreement = classification.agreement(model, data)
+        if agreement is not None:
+            report["classification"] = agreement
     if num_importance_samples > 0:
         values = model.importance_log_prob(
             data.test.x, num_importance_samples, seed=EVALUATION_SEED
@@ -139,6 +145,22 @@ def report_on(
     scores = scorer(Split(data.train.x[rows], context))[answer]
     _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()
+    return report
+
+
+def _discrete_bounds(model: ConcreteMixtureVAE, data: DataSet) -> Json:
+    """The terms of the mixture whose category is not relaxed."""
+
+    def terms(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = {name: values for name, values in inputs.items() if name != "seed"}
+        return model.discrete_terms(rows, inputs["seed"])
+
+    scorer, report = Scorer(terms), {}
+    for name, split in (("validation", data.validation), ("test", data.test)):
+        report[name] = {
+            term: dataclasses.asdict(Estimate.of(values))
+            for term, values in scorer(split).items()
+        }
     return report
 
 
@@ -214,6 +236,13 @@ def describe(
         for term, estimate in report[split].items():
             shown = Estimate(**estimate)
             lines.append(f"  {split:10} {term:14} {shown}   ({shown.rows} rows)")
+    for split, terms in report.get("discrete", {}).items():
+        shown = Estimate(**terms["elbo"])
+        lines.append(
+            f"  {split:10} {'discrete elbo':14} {shown}   ({shown.rows} rows; the "
+            "others are of the relaxed model)"
+        )
+    lines += classification.describe(report.get("classification", {}))
     if "importance" in report:
         shown = Estimate(**report["importance"]["test"])
         lines.append(

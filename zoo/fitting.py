@@ -51,6 +51,7 @@ def fit(
     directory: ModelDir,
     steps_per_execution: int = 0,
     stage: str = "",
+    is_last: bool = True,
 ) -> Fitted:
     """Trains the model and leaves it with its best weights.
 
@@ -66,6 +67,9 @@ def fit(
         steps_per_execution: Steps between two looks at the run; 0 chooses. An epoch
             is a multiple of them.
         stage: What the lines of progress begin with.
+        is_last: Whether no other stage follows. If one does, the last weights are kept,
+            as its terms are not those by which the best are chosen, and nothing is
+            written for TensorBoard.
 
     Raises:
         ArithmeticError: If a term, the loss or the gradients stop being finite.
@@ -105,8 +109,10 @@ def fit(
         StopOnFailure(),
         best,
         log,
-        keras.callbacks.TensorBoard(directory.path / "logs", write_graph=False),
     ]
+    if is_last:
+        logs = directory.path / "logs"
+        callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
     start = time.monotonic()
     model.fit(
         training_batches(
@@ -124,7 +130,8 @@ def fit(
         shuffle=False,  # The batches come shuffled.
         verbose=0,
     )
-    best.restore()
+    if is_last:
+        best.restore()
     return Fitted(
         epochs=len(log.history),
         best_epoch=best.epoch + 1,

@@ -11,6 +11,7 @@ from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.distributions import (
     Bernoulli,
     Categorical,
+    ConcreteMixture,
     DiscretizedLogistic,
     Flow,
     Gaussian,
@@ -132,6 +133,61 @@ def dense_decoder(
         )
 
     return decoder(spec, network, likelihood)
+
+
+def num_classes(spec: DataSpec, model: str) -> int:
+    """How many classes the labels of the data have.
+
+    Raises:
+        ValueError: If they have none.
+    """
+    if spec.context is None or spec.context.num_classes is None:
+        raise ValueError(
+            f"{model} needs data with a class label; received {spec.name}, which have "
+            "none. Take digits or mnist, or a table with --context=column."
+        )
+    return spec.context.num_classes
+
+
+def mixture_vae(
+    spec: DataSpec,
+    num_categories: int,
+    latents: int,
+    hidden_units: Sequence[int],
+    activation: str,
+    likelihood: str,
+    temperature: float,
+    objective: tfgen.Objective,
+    pretraining: tfgen.Objective | None = None,
+) -> tfgen.ConcreteMixtureVAE:
+    """A Gaussian-mixture VAE by dense layers, with one Gaussian `q(z | x)` a row.
+
+    Args:
+        spec: The data.
+        num_categories: How many categories.
+        latents: Size of the code.
+        hidden_units: Of the encoder; those of the decoder are the same, turned round.
+        activation: Of hidden layers.
+        likelihood: As for `decoder`.
+        temperature: Of the categories.
+        objective: What is minimised.
+        pretraining: What a first stage minimises.
+    """
+    if spec.context is not None and spec.context.num_classes is None:
+        raise ValueError(
+            "Gaussian-mixture VAEs take class labels, or no context; received "
+            f"{spec.name}, whose context is numbers. Leave --context out."
+        )
+    outputs = num_categories + 2 * latents
+    network = dense_encoder(spec, hidden_units, activation, outputs)
+    return tfgen.ConcreteMixtureVAE(
+        ConcreteMixture([latents], num_categories, network),
+        dense_decoder(spec, hidden_units, activation, latents, likelihood),
+        ConcreteMixture([latents], num_categories),
+        temperature=temperature,
+        objective=objective,
+        pretraining=pretraining,
+    )
 
 
 def decoder(

@@ -47,6 +47,11 @@ class Recipe:
         teacher: Name of a model, or path of a recipe, that is trained first, on the
             same data and as its own recipe says; then this model learns from it by
             `tfgen.Distillation` instead of from data. None for learning from data.
+        pretraining_epochs: Epochs of a first stage, for models that have one: they
+            learn codes, in which categories are then looked for.
+        num_labels: For models that take labels as a prior: how many training rows are
+            told theirs, -1 for all, chosen as `zoo.labels` does; the others serve for
+            testing alone. None for contexts as they are.
         references: Numbers of the literature.
         tiny: Keyword arguments for `build` that make a model small enough for tests.
     """
@@ -64,6 +69,8 @@ class Recipe:
     weight_averaging: float = 0.0
     jit_compile: bool = True
     teacher: str | None = None
+    pretraining_epochs: int = 0
+    num_labels: int | None = None
     references: tuple[Reference, ...] = ()
     tiny: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
@@ -80,6 +87,9 @@ class Recipe:
             "schedule is 'cosine' or 'constant'": self.schedule
             in ("cosine", "constant"),
             "patience is at least 0": self.patience >= 0,
+            "pretraining_epochs is at least 0": self.pretraining_epochs >= 0,
+            "num_labels is at least -1": self.num_labels is None
+            or self.num_labels >= -1,
             "clip_norm is at least 0": self.clip_norm >= 0,
             "weight_decay is at least 0": self.weight_decay >= 0,
             "weight_averaging is at least 0 and below 1": 0

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfgen import GenerativeModel
-from zoo import registry
+from zoo import labels, registry
 from zoo.data import DataSet, DataSpec, load
 from zoo.model_dir import Json, ModelDir
 
@@ -41,8 +41,11 @@ class Run:
         if data_dir is not None:
             options["data_dir"] = data_dir
         data = load(seed=self.config["seed"], **options)
+        num_labels = self.config["training"].get("num_labels")
         if self.spec.context is None:
             data = data.without_context()
+        elif num_labels is not None:
+            data = labels.hide(data, num_labels, self.config["seed"])
         if data.fingerprint() != fingerprint:
             raise ValueError(
                 f"{options['name']} is not what the model was trained on: its contents "

@@ -201,14 +201,15 @@ def parse_context(texts: Sequence[str], spec: DataSpec, num_samples: int) -> np.
         )
     size = int(np.prod(spec.context.shape))
     classes = spec.context.num_classes
-    what = f"a class, 0 to {classes - 1}" if classes else f"{size} numbers"
+    low = -1 if spec.context.optional else 0
+    what = f"a class, {low} to {classes - 1}" if classes else f"{size} numbers"
     try:
         values = np.asarray(texts, np.float64)
     except ValueError:
         values = np.asarray([])
     fits = len(values) == size and bool(np.isfinite(values).all())
     if classes is not None:
-        fits = fits and values[0] in range(classes)
+        fits = fits and values[0] in range(low, classes)
     if not fits:
         raise ValueError(
             f"The context of this model is {what}; received "

@@ -75,6 +75,15 @@ _FIELDS = {
         "Model, or path/to/recipe.py, to train first and to learn from instead of from "
         "data. The other flags on training are not the teacher's, but for jit_compile.",
     ),
+    "pretraining_epochs": flags.DEFINE_integer(
+        "pretraining_epochs", None, "Of the first stage, in models that have one."
+    ),
+    "num_labels": flags.DEFINE_integer(
+        "num_labels",
+        None,
+        "Training rows that are told their label, in models that take labels as a "
+        "prior: as many of each class; -1 for all.",
+    ),
 }
 
 

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 
-from tfgen import Distillation, GenerativeModel
-from zoo import evaluation, pictures, registry, showing
+from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
+from zoo import evaluation, labels, pictures, registry, showing
 from zoo.data import DataSet, load
 from zoo.fitting import Fitted, fit
 from zoo.model_dir import Json, ModelDir, versions
@@ -104,6 +105,8 @@ def _plan(
                 "conditional model: mdn, maf_conditional."
             )
         data = data.without_context()
+    elif recipe.num_labels is not None:
+        data = labels.hide(data, recipe.num_labels, options.seed)
     # Names of data sets may have blanks and brackets, which shells do not like.
     place = re.sub(r"[^\w.-]+", "-", Path(data.spec.name).stem).strip("-")
     directory = ModelDir(options.model_dir or f"runs/{name}-{place}")
@@ -166,6 +169,8 @@ def _run(plan: _Plan, stage: str = "") -> Json:
     name, data, options = plan.name, plan.data, plan.options
     directory, context = plan.directory, data.train.context
     model = plan.build()
+    if plan.recipe.pretraining_epochs:
+        _require_pretraining(model, plan)
     if plan.teacher is not None:
         # What cannot be taught is refused before there is a teacher.
         untrained = Distillation(plan.teacher.build())
@@ -194,6 +199,7 @@ def _run(plan: _Plan, stage: str = "") -> Json:
         f"{len(data.train):,} training rows of {data.spec.num_features} features, "
         f"into {directory.path}"
     )
+    before = _pretrain(model, plan) if plan.recipe.pretraining_epochs else 0.0
     fitted = fit(
         model,
         data,
@@ -203,6 +209,7 @@ def _run(plan: _Plan, stage: str = "") -> Json:
         steps_per_execution=options.steps_per_execution,
         stage=stage,
     )
+    fitted = dataclasses.replace(fitted, seconds=before + fitted.seconds)
     model.objective = usual
     report = finish(model, data, fitted, directory, name, taught)
     print()
@@ -212,6 +219,40 @@ def _run(plan: _Plan, stage: str = "") -> Json:
         f"{fitted.seconds:.0f} s of training"
     )
     return report
+
+
+def _require_pretraining(model: GenerativeModel, plan: _Plan) -> None:
+    if not isinstance(model, ConcreteMixtureVAE) or plan.teacher is not None:
+        raise ValueError(
+            "Pre-training learns codes in which categories are then looked for, and "
+            f"takes no teacher; received pretraining_epochs="
+            f"{plan.recipe.pretraining_epochs} for {plan.name}. Give 0, or take gmvae."
+        )
+
+
+def _pretrain(model: ConcreteMixtureVAE, plan: _Plan) -> float:
+    """The first of two stages, codes, and a start for categories; its seconds."""
+    start = time.monotonic()
+    recipe = dataclasses.replace(
+        plan.recipe, epochs=plan.recipe.pretraining_epochs, patience=0
+    )
+    usual, model.objective = model.objective, model.pretraining
+    print("Stage 1 of 2: codes without categories.")
+    fit(
+        model,
+        plan.data,
+        recipe,
+        seed=plan.options.seed,
+        directory=plan.directory,
+        steps_per_execution=plan.options.steps_per_execution,
+        stage="pre-training",
+        is_last=False,
+    )
+    model.objective = usual
+    print("Stage 2 of 2: categories, from a mixture of Gaussians over the codes.")
+    train = plan.data.train
+    model.start_categories(train.x, train.context, seed=plan.options.seed)
+    return time.monotonic() - start
 
 
 def find_recipe(model: str) -> Recipe:

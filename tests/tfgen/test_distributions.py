@@ -18,6 +18,7 @@ from tfgen.distributions import (
     Autoregressive,
     Bernoulli,
     Categorical,
+    ConcreteMixture,
     DiscretizedLogistic,
     Flow,
     Gaussian,
@@ -81,6 +82,10 @@ DENSITIES = {
     ),
     "mixture 2 full network": Case(
         lambda: mixture(2, "full", network=True), CONTEXT[:2]
+    ),
+    "concrete mixture 1": Case(lambda: ConcreteMixture([1], 3)),
+    "concrete mixture 2 network": Case(
+        lambda: ConcreteMixture([2], 3, MLP(2, [8], 3 + 2 * 3 * 2)), CONTEXT[:2]
     ),
     "maf 1": Case(lambda: flow(tfgen.maf, [1])),
     "maf 1 context": Case(lambda: flow(tfgen.maf, [1], context_features=3), CONTEXT),

@@ -18,6 +18,7 @@ import tfgen
 from tfgen import (
     VAE,
     Autoencoder,
+    ConcreteMixtureVAE,
     DensityModel,
     Dequantized,
     Serializable,
@@ -26,6 +27,7 @@ from tfgen import (
     networks,
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
+from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
 from tfgen.networks.dense import Dense
 from tfgen.networks.masked_dense import MaskedDense
 from tfgen.objectives import (
@@ -144,6 +146,16 @@ PARTS = {
         "num_categories": 3,
         "network": networks.MLP(3, [], 6),
     },
+    distributions.Concrete: {
+        "num_categories": 3,
+        "temperature": 0.3,
+        "network": networks.MLP(3, [], 3),
+    },
+    distributions.ConcreteMixture: {
+        "event_shape": (2,),
+        "num_categories": 3,
+        "network": networks.MLP(3, [], 7),
+    },
     distributions.DiscretizedLogistic: {
         "event_shape": (2,),
         "levels": 5,
@@ -168,16 +180,33 @@ PARTS = {
         "network": networks.MLP(3, [], DIAGONAL_SIZE + 3),
     },
     distributions.StandardNormal: {"event_shape": (2, 2)},
+    ConcreteELBO: {
+        "warm_up": 5,
+        "category_weight": 0.5,
+        "label_weight": 2.0,
+        "start_temperature": 2.0,
+        "cooling": 7,
+    },
     Distillation: {"teacher": DensityModel(normal(2))},
     ELBO: {"warm_up": 100},
     ImportanceWeighted: {"num_samples": 5},
     MaximumLikelihood: {},
+    MixturePretraining: {"weight": 0.5},
     Reconstruction: {},
     Autoencoder: {
         "encoder": networks.MLP(3, [], 2),
         "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
         "prior": normal(2),
         "objective": MaximumLikelihood(),
+    },
+    ConcreteMixtureVAE: {
+        "encoder": distributions.ConcreteMixture([2], 3, networks.MLP(3, [], 7)),
+        "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),
+        "prior": distributions.ConcreteMixture([2], 3),
+        "temperature": 0.3,
+        "smoothing": 0.2,
+        "objective": ConcreteELBO(warm_up=5),
+        "pretraining": MixturePretraining(0.5),
     },
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {
@@ -255,6 +284,14 @@ def vae():
     return VAE(encoder, decoder, prior, ImportanceWeighted(3))
 
 
+def concrete_mixture():
+    return ConcreteMixtureVAE(
+        distributions.ConcreteMixture([2], 4, networks.MLP(3, [5], 4 + 2 * 4 * 2)),
+        distributions.Gaussian([3], networks.MLP(2, [4], 6)),
+        distributions.ConcreteMixture([2], 4),
+    )
+
+
 def convolutional():
     """Networks of stock layers and our own, one after the other."""
     encoder = networks.Chain(
@@ -295,6 +332,8 @@ MODELS = {
         offsets=[-1.0, 0.0],
     ),
     "vae": vae,
+    "concrete mixture": concrete_mixture,
+    "concrete mixture labels": concrete_mixture,
     "convolutional": convolutional,
 }
 WITH_CONTEXT = ("network", "context", "labels")
@@ -310,7 +349,7 @@ def make(name, randomize):
 def answers(name, model):
     """The term of three rows, and three samples."""
     context = None
-    if name == "labels":
+    if name.endswith("labels"):
         context = tf.constant([0, 3, -1])
     elif name.endswith(WITH_CONTEXT):
         context = tf.reshape(tf.linspace(-1.0, 1.0, 9), [3, 3])

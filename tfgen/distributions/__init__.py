@@ -3,6 +3,8 @@
 from tfgen.distributions.autoregressive import Autoregressive
 from tfgen.distributions.bernoulli import Bernoulli, GreyBernoulli
 from tfgen.distributions.categorical import Categorical
+from tfgen.distributions.concrete import Concrete
+from tfgen.distributions.concrete_mixture import ConcreteMixture, RelaxedMixture
 from tfgen.distributions.discretized_logistic import DiscretizedLogistic
 from tfgen.distributions.elementwise import Elementwise
 from tfgen.distributions.flow import Flow
@@ -14,6 +16,8 @@ __all__ = [
     "Autoregressive",
     "Bernoulli",
     "Categorical",
+    "Concrete",
+    "ConcreteMixture",
     "DiscretizedLogistic",
     "Elementwise",
     "Flow",
@@ -21,5 +25,6 @@ __all__ = [
     "GreyBernoulli",
     "Logistic",
     "Mixture",
+    "RelaxedMixture",
     "StandardNormal",
 ]

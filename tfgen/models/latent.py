@@ -52,8 +52,8 @@ class LatentModel(GenerativeModel):
 
     def sample_rows(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row: a code from the prior, and data from the decoder."""
-        self._refuse(context)
-        return self.decoder.sample(random.fold_in(seeds, 1), self._draw_codes(seeds))
+        z = self._draw_codes(seeds, context)
+        return self.decoder.sample(random.fold_in(seeds, 1), z)
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the decoder, with codes of the prior."""
@@ -114,7 +114,7 @@ class LatentModel(GenerativeModel):
             return self.codes(self.data({"x": inputs["x"]}), seeds)
 
         def draw(inputs: Tensors) -> Tensors:
-            z = self._draw_codes(inputs["seed"])
+            z = self._draw_codes(inputs["seed"], inputs.get("context"))
             seeds = random.fold_in(inputs["seed"], 1)
             draws, distribution = self.decoder.sample_and_distribution(seeds, z)
             mean = known(distribution.mean)
@@ -151,7 +151,8 @@ class LatentModel(GenerativeModel):
         self._refuse(inputs.get("context"))
         return tf.cast(self.check_x(inputs["x"]), self.compute_dtype)
 
-    def _draw_codes(self, seeds: tf.Tensor) -> tf.Tensor:
+    def _draw_codes(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        self._refuse(context)
         return self.prior.sample(random.fold_in(seeds, 0))
 
     def _refuse(self, context: Context) -> None:

@@ -1,0 +1,218 @@
+"""Labels that a model is told, those that it is not, and what is said of both."""
+
+import contextlib
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from zoo import classification, evaluation, labels, showing
+from zoo.data import ContextSpec, DataSet, DataSpec, Split
+from zoo.datasets import digits
+from zoo.models import gmvae, gmvae_semisupervised, gmvae_supervised
+from zoo.runs import open_run
+from zoo.tables import iterate_rows
+from zoo.training import Options, train
+
+SETTINGS = {"latents": "2", "hidden_units": "32"}
+FIELDS = {"epochs": 2, "batch_size": 100, "jit_compile": False}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits.load(data_dir=None, seed=0)
+
+
+@pytest.mark.parametrize("num_labels", [0, 10, 13, 100])
+def test_as_many_rows_of_each_class_are_told(data, num_labels):
+    hidden = labels.hide(data, num_labels, seed=3)
+    told = hidden.train.context
+    known = told >= 0
+    assert known.sum() == num_labels
+    np.testing.assert_array_equal(told[known], data.train.context[known])
+    counts = np.bincount(told[known], minlength=10)
+    assert counts.max() - counts.min() <= 1
+    np.testing.assert_array_equal(told[~known], -1)
+    assert told.dtype == data.train.context.dtype
+
+
+def test_which_rows_is_the_choice_of_the_seed(data):
+    chosen = [labels.hide(data, 100, seed).train.context for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(chosen[0], chosen[1])
+    assert np.any(chosen[0] != chosen[2])
+    fingerprints = {labels.hide(data, 100, seed).fingerprint() for seed in (0, 1)}
+    assert len({*fingerprints, data.fingerprint()}) == 3
+
+
+@pytest.mark.parametrize("num_labels", [0, 100, labels.ALL])
+def test_labels_of_tests_are_never_told(data, num_labels):
+    hidden = labels.hide(data, num_labels, seed=0)
+    for name, split in hidden.splits.items():
+        np.testing.assert_array_equal(split.label, data.splits[name].context)
+        np.testing.assert_array_equal(split.x, data.splits[name].x)
+        if name != "train":
+            np.testing.assert_array_equal(split.context, -1)
+    if num_labels == labels.ALL:
+        np.testing.assert_array_equal(hidden.train.context, data.train.context)
+    context = dataclasses.replace(data.spec.context, optional=True)
+    assert hidden.spec == dataclasses.replace(data.spec, context=context)
+
+
+def test_what_has_no_labels_can_be_told_none(data):
+    none = data.without_context()
+    assert labels.hide(none, 0, seed=0).fingerprint() == none.fingerprint()
+    with pytest.raises(ValueError, match="num_labels=5 for digits, which has none"):
+        labels.hide(none, 5, seed=0)
+    with pytest.raises(ValueError, match=r"where class \d has \d+ training rows"):
+        labels.hide(data, 1400, seed=0)
+
+
+TABLE = DataSpec("table", (2,), "float32", context=ContextSpec((1,), "float32"))
+BUILD = {
+    "numbers": (gmvae, TABLE, "received table, whose context is numbers"),
+    "no class": (
+        gmvae_semisupervised,
+        dataclasses.replace(TABLE, context=None),
+        "gmvae_semisupervised needs .* received table",
+    ),
+    "numbers for classes": (
+        gmvae_supervised,
+        TABLE,
+        "gmvae_supervised needs .* received table",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_recipes_say_which_labels_they_take(name):
+    recipe, spec, message = BUILD[name]
+    with pytest.raises(ValueError, match=message):
+        recipe.build(spec)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Finished runs of each recipe, and what they said."""
+    folder, told = tmp_path_factory.mktemp("runs"), {}
+    for name in ("gmvae", "gmvae_semisupervised", "gmvae_supervised"):
+        fields = dict(FIELDS)
+        if name != "gmvae_supervised":
+            fields["pretraining_epochs"] = 2
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            train(
+                Options(
+                    model=name,
+                    model_dir=str(folder / name),
+                    settings=SETTINGS,
+                    fields=fields,
+                )
+            )
+        told[name] = out.getvalue()
+    return folder, told
+
+
+def test_runs_tell_their_stages_and_what_categories_are_worth(runs):
+    _, told = runs
+    for name, text in told.items():
+        has_stages = name != "gmvae_supervised"
+        assert ("Stage 1 of 2: codes without categories." in text) == has_stages
+        assert ("pre-training epoch 2/2" in text) == has_stages
+        assert "test       discrete elbo" in text
+        assert "test       matched" in text
+    assert "no label told" in told["gmvae"]
+    assert "test       accuracy" not in told["gmvae"]
+    assert "test       accuracy" in told["gmvae_semisupervised"]
+    assert "100 training labels told" in told["gmvae_semisupervised"]
+    assert "1,439 training labels told" in told["gmvae_supervised"]
+
+
+@pytest.mark.parametrize("name", ["gmvae", "gmvae_semisupervised"])
+def test_the_report_is_what_the_saved_model_says(runs, name):
+    run = open_run(str(runs[0] / name))
+    # The same rows are told again.
+    data = run.load_data()
+    numbers = json.loads(json.dumps(evaluation.report_on(run.model, data)))
+    assert numbers == {key: run.report[key] for key in numbers}
+    known = data.test.label
+    found = np.argmax(run.model.classify(data.test.x), axis=1)
+    matched = run.report["classification"]["test"]["clustering_accuracy"]
+    assert matched >= np.mean(found == known)
+    if name != "gmvae":
+        accuracy = run.report["classification"]["test"]["accuracy"]
+        assert accuracy == pytest.approx(np.mean(found == known))
+
+
+def test_the_discrete_bound_is_beside_the_relaxed_one(runs):
+    report = open_run(str(runs[0] / "gmvae")).report
+    for split in ("validation", "test"):
+        assert report["discrete"][split].keys() == report[split].keys()
+        terms = report["discrete"][split]
+        parts = [terms[name]["mean"] for name in ("log_likelihood", "kl_z", "kl_s")]
+        assert terms["elbo"]["mean"] == pytest.approx(parts[0] - parts[1] - parts[2])
+        assert 0 <= terms["kl_s"]["mean"] <= np.log(10)
+
+
+def test_all_metrics_are_of_the_last_stage(runs):
+    text = (runs[0] / "gmvae" / "metrics.csv").read_text().splitlines()
+    assert len(text) == 1 + FIELDS["epochs"]
+
+
+def test_categories_are_those_of_large_chunks_too(runs, monkeypatch):
+    run = open_run(str(runs[0] / "gmvae"))
+    x = run.load_data().test.x
+    together = classification.categories(run.model, x)
+    monkeypatch.setattr(classification, "_CHUNK", 50)
+    np.testing.assert_array_equal(classification.categories(run.model, x), together)
+
+
+def test_models_without_categories_have_no_first_stage(tmp_path):
+    fields = {**FIELDS, "pretraining_epochs": 1}
+    with pytest.raises(ValueError, match="pretraining_epochs=1 for vae. Give 0, or"):
+        train(
+            Options(
+                model="vae",
+                dataset="digits",
+                model_dir=str(tmp_path / "vae"),
+                settings=SETTINGS,
+                fields=fields,
+            )
+        )
+    assert not (tmp_path / "vae").exists()
+
+
+def test_rows_to_be_scored_need_no_label(tmp_path):
+    context = ContextSpec((), "int32", 3, ("label",), optional=True)
+    spec = DataSpec("table", (2,), "float32", context=context, columns=("a", "b"))
+    files = {"without": "a,b\n1,2\n3,4\n", "with": "a,b,label\n1,2,-1\n3,4,2\n"}
+    expected = {"without": [-1, -1], "with": [-1, 2]}
+    for name, text in files.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text)
+        ((_, x, label, bad),) = iterate_rows(str(path), spec, 10)
+        np.testing.assert_array_equal(x, [[1, 2], [3, 4]])
+        np.testing.assert_array_equal(label, expected[name])
+        assert bad == []
+    assert showing.parse_context(["-1"], spec, 2).tolist() == [-1, -1]
+    spec = dataclasses.replace(
+        spec, context=dataclasses.replace(context, optional=False)
+    )
+    with pytest.raises(ValueError, match="without 'label'"):
+        list(iterate_rows(str(tmp_path / "without.csv"), spec, 10))
+    ((*_, bad),) = iterate_rows(str(tmp_path / "with.csv"), spec, 10)
+    assert bad == [(1, "the label is not an integer from 0 to 2")]
+    with pytest.raises(ValueError, match="a class, 0 to 2; received --context=-1"):
+        showing.parse_context(["-1"], spec, 2)
+
+
+def test_a_set_without_labels_has_bounds_alone():
+    rng = np.random.default_rng(0)
+    spec = DataSpec("bits", (4, 4), "uint8", levels=2, num_train=20)
+    split = Split(rng.integers(0, 2, [20, 4, 4]).astype("uint8"))
+    data = labels.hide(DataSet(spec, split, split, split), 0, seed=0)
+    model = gmvae.build(data.spec, num_categories=3, latents=2, hidden_units=(8,))
+    report = evaluation.report_on(model, data)
+    assert "classification" not in report
+    assert "discrete" in report

@@ -1,0 +1,391 @@
+"""Variational autoencoders with a category, known or to be found."""
+
+import dataclasses
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.manifold import TSNE
+from sklearn.mixture import GaussianMixture
+from tensorflow_probability import distributions as tfd
+from threadpoolctl import threadpool_limits
+
+from tfgen import random
+from tfgen.base import ArrayLike, Context, DistributionLayer, repeat_rows
+from tfgen.distributions.concrete import check_temperature
+from tfgen.distributions.concrete_mixture import (
+    ConcreteMixture,
+    RelaxedMixture,
+    one_hot_draw,
+)
+from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
+from tfgen.models.latent import LatentModel
+from tfgen.objectives import Objective
+from tfgen.signatures import Signature, Tensors
+
+# Of a first mixture: rows in all, for neighbours, and at a time; and starts.
+_START_ROWS = 20_000
+_NEIGHBOUR_ROWS = 5_000
+_CHUNK = 1_000
+_STARTS = 5
+
+
+class ConcreteMixtureVAE(LatentModel):
+    """Gaussian-mixture VAE: a code `z`, and a category `s` relaxed to the simplex.
+
+        p(x, z, s) = p(x | z) p(z | s) p(s)
+        elbo = log p(x | z) - kl_z - kl_s,    (s, z) ~ q(s | x) q(z | s, x)
+
+        kl_z = KL(q(z | s, x) || p(z | s))         of Gaussians, in closed form
+        kl_s = log q(s | x) - log p(s)             of Concrete densities, at the draw
+
+    Prior and posterior are each a `RelaxedMixture`: Concrete categories, and for
+    relaxed `s` the product of Gaussian experts. Gradients flow through both draws. The
+    category speaks to the data through the code alone.
+
+    **The bound is that of the relaxed model.** It compares with bounds of other relaxed
+    models of the same temperature, and not with that of a discrete mixture: `kl_s` is a
+    divergence of densities with `K - 1` degrees of freedom, and may exceed `log(K)`.
+    `discrete_terms` is the bound of the discrete mixture, with `s` summed out exactly.
+    Samples, codes and classes are of the discrete mixture too.
+
+    **Labels** are the prior of their row. With the context `y`, int32 `[batch]`,
+
+        p(s | y) = (1 - smoothing) [s = y] + smoothing p(s),    for y = -1 it is p(s)
+
+    are the probabilities of the Concrete prior; so rows with and without labels may be
+    in one batch. Whatever is no category is as good as -1. The posterior never sees the
+    label.
+
+    **The posterior of the category** is what the encoder adds to the best answer for
+    its Gaussians and the prior's, which maximises the discrete bound where `q(z | s,
+    x)` is the same for all `s`:
+
+        q(s | x) ~ exp(encoder's logits) ((1 - smoothing) r(s | x) + smoothing / K)
+        r(s | x) ~ p(s) exp(-KL(q(z | s, x) || p(z | s)))
+
+    Args:
+        encoder: `q(z, s | x)`: a mixture with a network, whose context is `x`.
+        decoder: `p(x | z)`; its context is `z`.
+        prior: `p(z, s)`: a mixture without a network.
+        temperature: Of both Concrete densities, in what is reported. Objectives may
+            train with another.
+        smoothing: Between 0 and 1: how far labels, and `r`, are from certainty.
+        objective: What `fit` minimises; by default minus the relaxed bound, with which
+            categories are lost. See `ConcreteELBO`.
+        pretraining: What a first stage minimises, after which `start_categories` looks
+            for categories; by default `MixturePretraining`.
+        **kwargs: `name` and `dtype`.
+
+    Raises:
+        ValueError: If encoder and prior do not fit each other, or a number makes no
+            sense.
+
+    References:
+        Jiang, Zheng, Tan, Tang and Zhou, 2017. Variational Deep Embedding.
+        https://arxiv.org/abs/1611.05148
+
+        Kingma, Rezende, Mohamed and Welling, 2014. Semi-supervised Learning with Deep
+        Generative Models. https://arxiv.org/abs/1406.5298
+
+        Maddison, Mnih and Teh, 2017. The Concrete Distribution.
+        https://arxiv.org/abs/1611.00712
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfgen.distributions import Bernoulli, ConcreteMixture
+        >>> from tfgen.networks import MLP
+        >>> encoder = ConcreteMixture([2], 3, MLP(9, [8], 3 + 2 * 2))
+        >>> decoder = Bernoulli([9], MLP(2, [8], 9))
+        >>> model = ConcreteMixtureVAE(encoder, decoder, ConcreteMixture([2], 3))
+        >>> model.classify(tf.zeros([5, 9])).shape
+        TensorShape([5, 3])
+    """
+
+    term_names = ("elbo", "log_likelihood", "kl_z", "kl_s")
+    encodes_by_chance = False
+
+    def __init__(
+        self,
+        encoder: ConcreteMixture,
+        decoder: DistributionLayer,
+        prior: ConcreteMixture,
+        temperature: float = 0.5,
+        smoothing: float = 0.1,
+        objective: Objective | None = None,
+        pretraining: Objective | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(decoder, prior, objective or ConcreteELBO(), **kwargs)
+        check_temperature(temperature)
+        if not 0.0 < smoothing < 1.0:
+            raise ValueError(
+                "What is smoothed is neither certain nor unknown; received smoothing="
+                f"{smoothing}. Give a number between 0 and 1, such as 0.1."
+            )
+        sizes = [(part.num_categories, part.event_shape) for part in (encoder, prior)]
+        if sizes[0] != sizes[1] or encoder.network is None or prior.network is not None:
+            raise ValueError(
+                "Encoder and prior are mixtures of as many categories and of the same "
+                "codes, the first with a network and the second without; received "
+                f"{_described(encoder)} and {_described(prior)}. Give both the same "
+                "sizes, and a network to the encoder."
+            )
+        self.kind = "lower_bound" if decoder.normalized else "none"
+        self.encoder = encoder
+        self.temperature = temperature
+        self.smoothing = smoothing
+        self.pretraining = pretraining or MixturePretraining()
+
+    def terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The relaxed bound and its parts, `[batch]` in nats, from one draw."""
+        return self.relaxed_terms(inputs, seeds, self.temperature)
+
+    def relaxed_terms(
+        self,
+        inputs: dict[str, tf.Tensor],
+        seeds: tf.Tensor,
+        temperature: float | tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """The terms at a temperature; bounds of different ones do not compare.
+
+        Args:
+            inputs: `x`, and `context` where labels are known.
+            seeds: int32 `[batch]`.
+            temperature: A scalar above 0.
+        """
+        x, q, p = self._parts(inputs, temperature)
+        log_s, z = q.sample(seeds)
+        kl_z = tfd.kl_divergence(q.given(log_s), p.given(log_s))
+        kl_s = q.category().log_prob(log_s) - p.category().log_prob(log_s)
+        return _as_terms(self.decoder.distribution(z).log_prob(x), kl_z, kl_s)
+
+    def discrete_terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The same of the discrete mixture, with `s` summed out exactly.
+
+            elbo = sum_k q(k | x) (log p(x | z_k) - KL(q(z | k, x) || p(z | k)))
+                   - KL(q(s | x) || p(s)),    z_k ~ q(z | k, x)
+
+        A bound on `log p(x)` that compares with those of other models. The decoder runs
+        once for each category.
+
+        Args:
+            inputs: `x`, and `context` where labels are known.
+            seeds: int32 `[batch]`.
+        """
+        x, q, p = self._parts(inputs, 1.0)
+        k, d = q.loc.shape[1:]
+        noise = random.normal(seeds, [d], stream=1, dtype=q.loc.dtype)
+        z = tf.reshape(q.loc + q.scale * noise[:, tf.newaxis], [-1, d])
+        log_likelihood = self.decoder.distribution(z).log_prob(repeat_rows(x, k))
+        shares = tf.nn.softmax(q.logits)
+        kl_z = tfd.kl_divergence(q.components(), p.components())
+        categories = [tfd.Categorical(logits=part.logits) for part in (q, p)]
+        return _as_terms(
+            tf.reduce_sum(shares * tf.reshape(log_likelihood, [-1, k]), axis=1),
+            tf.reduce_sum(shares * kl_z, axis=1),
+            tfd.kl_divergence(*categories),
+        )
+
+    def plain_terms(
+        self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The terms of a VAE without categories, whose prior is a standard normal.
+
+        `s` is in the middle of the simplex, and `kl_s` is zero. One more term, `code`,
+        is the log-density of `z` under the mixture of the prior, which learns from it
+        and teaches nothing else: it is what `MixturePretraining` needs.
+
+        Args:
+            inputs: `x`; whatever labels are known is left out.
+            seeds: int32 `[batch]`.
+        """
+        x = self._floats(inputs["x"])
+        q = self.encoder.joint(x, temperature=1.0)
+        log_s = tf.nn.log_softmax(tf.zeros_like(q.logits))
+        z = q.sample_given(seeds, log_s)
+        normal = tfd.Independent(tfd.Normal(tf.zeros_like(z), tf.ones_like(z)), 1)
+        log_likelihood = self.decoder.distribution(z).log_prob(x)
+        kl_z = tfd.kl_divergence(q.given(log_s), normal)
+        terms = _as_terms(log_likelihood, kl_z, tf.zeros_like(kl_z))
+        return {**terms, "code": self.prior(tf.stop_gradient(z))}
+
+    def posterior(self, x: tf.Tensor, temperature: float | tf.Tensor) -> RelaxedMixture:
+        """`q(z, s | x)` for data `[batch, *event_shape]`, as floats."""
+        q = self.encoder.joint(x, temperature=temperature)
+        p = self.prior.joint(temperature=temperature)
+        kl = tfd.kl_divergence(q.components(), p.components())
+        best = tf.nn.softmax(p.logits - kl)
+        smooth = (1.0 - self.smoothing) * best + self.smoothing / p.logits.shape[-1]
+        return dataclasses.replace(q, logits=q.logits + tf.math.log(smooth))
+
+    def category_logits(self, label: tf.Tensor) -> tf.Tensor:
+        """Logits of the prior of the category for labels `[batch]`: `[batch, K]`."""
+        log_p = tf.nn.log_softmax(self.prior.joint(temperature=1.0).logits)
+        told = tf.one_hot(label, log_p.shape[-1], dtype=log_p.dtype)
+        smooth = (1.0 - self.smoothing) * told + self.smoothing * tf.exp(log_p)
+        is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+        return tf.where(is_known, tf.math.log(smooth), log_p)
+
+    def classify(self, x: ArrayLike) -> tf.Tensor:
+        """`q(s | x)`, probabilities of the categories of each row: `[batch, K]`."""
+        return tf.nn.softmax(self.posterior(self._floats(x), 1.0).logits)
+
+    def codes(self, x: tf.Tensor, seeds: tf.Tensor) -> Tensors:
+        """`loc` and `scale` of `q(z | x)`, a mixture over the categories."""
+        del seeds
+        mixture = self.posterior(x, 1.0).marginal()
+        return {"loc": mixture.mean(), "scale": mixture.stddev()}
+
+    def signatures(self, inputs: Mapping[str, tf.TensorSpec]) -> list[Signature]:
+        """As those of a VAE; and `classify`, with the probabilities of categories.
+
+        Where data have labels, the terms take one, -1 if unknown, and `sample` takes
+        one to draw from.
+        """
+
+        def classify(inputs: Tensors) -> Tensors:
+            return {"probabilities": self.classify(inputs["x"])}
+
+        signatures = super().signatures(inputs)
+        units = {
+            **signatures[0].units,
+            "context": "label, -1 for unknown",
+            "kl_z": "nats, a part of elbo",
+            "kl_s": "nats, a part of elbo",
+            "probabilities": "q(s | x), of each category",
+        }
+        signatures.append(Signature("classify", classify, {"x": inputs["x"]}))
+        return [dataclasses.replace(s, units=units) for s in signatures]
+
+    def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
+        """Starts the encoder's network, which sees the data, and the decoder."""
+        x = self._floats(inputs["x"])
+        self.encoder.adapt_to_context(x)
+        self.decoder.adapt(x, self._draw_codes(seeds))
+
+    def start_categories(
+        self, x: ArrayLike, context: ArrayLike | None = None, *, seed: int = 0
+    ) -> None:
+        """Starts the prior from a mixture of Gaussians, fitted to the codes of data.
+
+        To be called once, when codes have been learnt without categories. The fit, by
+        expectation maximisation, starts from the means of rows that are neighbours of
+        each other: from clusters in a plane in which neighbours stay together (t-SNE).
+        Where each category has a labelled row it starts from the means of these, so
+        that categories are classes. It looks at no more than 20,000 rows, and at all
+        that have a label; at 5,000 for neighbours, which takes about a minute.
+
+        Args:
+            x: Training data `[rows, *event_shape]`.
+            context: Labels `[rows]`, -1 where unknown.
+            seed: Chooses the rows and the starts.
+
+        References:
+            Van der Maaten and Hinton, 2008. Visualizing Data using t-SNE.
+            https://www.jmlr.org/papers/v9/vandermaaten08a.html
+        """
+        x, k = np.asarray(x), self.prior.num_categories
+        label = np.full(len(x), -1) if context is None else np.asarray(context)
+        rng = np.random.default_rng(seed)
+        rows = rng.permutation(len(x))[:_START_ROWS]
+        rows = np.union1d(rows, np.flatnonzero(label >= 0))
+        loc, variance, label = *self._spread(x[rows]), label[rows]
+        if not set(range(k)) <= set(label.tolist()):
+            label = np.full(len(loc), -1)
+            chosen = rng.permutation(len(loc))[:_NEIGHBOUR_ROWS]
+            label[chosen] = _neighbourhoods(loc[chosen], k, seed)
+        means = np.stack([loc[label == i].mean(axis=0) for i in range(k)])
+        mixture = GaussianMixture(
+            k, covariance_type="diag", means_init=means, random_state=seed
+        )
+        with warnings.catch_warnings():
+            # After 100 iterations: near enough, for a start.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = mixture.fit(loc)
+        # The codes of a row are a Gaussian, of which its mean alone was fitted.
+        scale = np.sqrt(fitted.covariances_ + variance)
+        self.prior.start(fitted.weights_, fitted.means_, scale)
+
+    def data(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The data as floats, in their own units, whatever labels come with them."""
+        return self._floats(inputs["x"])
+
+    def _floats(self, x: ArrayLike) -> tf.Tensor:
+        return tf.cast(self.check_x(x), self.compute_dtype)
+
+    def _spread(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means of the codes of rows without categories, and their mean variance."""
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def encode(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            q = self.encoder.joint(self._floats(x), temperature=1.0)
+            given = q.given(tf.nn.log_softmax(tf.zeros_like(q.logits)))
+            return given.mean(), given.variance()
+
+        chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
+        parts = zip(*(encode(tf.constant(chunk)) for chunk in chunks), strict=True)
+        loc, variance = (np.concatenate(part).astype("float64") for part in parts)
+        return loc, variance.mean(axis=0)
+
+    def _parts(
+        self, inputs: dict[str, tf.Tensor], temperature: float | tf.Tensor
+    ) -> tuple[tf.Tensor, RelaxedMixture, RelaxedMixture]:
+        """The data, posterior and prior of each row."""
+        x, label = self._floats(inputs["x"]), inputs.get("context")
+        q = self.posterior(x, temperature)
+        p = self.prior.joint(temperature=temperature)
+        # One prior for each row, label or no label.
+        label = tf.fill(tf.shape(x)[:1], -1) if label is None else label
+        return x, q, dataclasses.replace(p, logits=self.category_logits(label))
+
+    def _draw_codes(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
+        """Codes of the prior: of the category in the context, where it is known."""
+        seeds = random.fold_in(seeds, 0)
+        p = self.prior.joint(temperature=1.0)
+        log_s = one_hot_draw(seeds, p.logits)
+        if context is not None:
+            told = tf.one_hot(context, log_s.shape[-1], dtype=log_s.dtype)
+            is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+            log_s = tf.where(is_known, tf.math.log(told), log_s)
+        return p.sample_given(seeds, log_s)
+
+
+def _neighbourhoods(loc: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """Clusters `0 .. num_clusters - 1` of codes: `[rows]`, none of them empty."""
+    # Of several threads the sums would differ from run to run.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        perplexity = min(30.0, (len(loc) - 1) / 3)
+        plane = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+        points = plane.fit_transform(loc)
+        mixture = GaussianMixture(num_clusters, n_init=_STARTS, random_state=seed)
+        found = mixture.fit_predict(points)
+    if len(np.unique(found)) < num_clusters:
+        found = np.arange(len(loc)) % num_clusters
+    return found
+
+
+def _as_terms(
+    log_likelihood: tf.Tensor, kl_z: tf.Tensor, kl_s: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    return {
+        "elbo": log_likelihood - kl_z - kl_s,
+        "log_likelihood": log_likelihood,
+        "kl_z": kl_z,
+        "kl_s": kl_s,
+    }
+
+
+def _described(mixture: ConcreteMixture) -> str:
+    network = "with" if mixture.network is not None else "without"
+    return (
+        f"{mixture.num_categories} categories of codes {list(mixture.event_shape)} "
+        f"{network} a network"
+    )

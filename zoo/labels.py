@@ -1,0 +1,77 @@
+"""Labels that a model is told, and labels that only testing knows.
+
+A model that takes labels as a prior trains on rows with and without them. Here the
+context of each row is its label, or -1 where the model is not to know it; what the
+labels really are stays with the split, for testing.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from zoo.data import DataSet, Split
+
+ALL = -1
+
+
+def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
+    """The data with labels told for so many training rows, and -1 for all others.
+
+    As many rows of each class are told, or one more, chosen by the seed. For validation
+    and testing none is, so that their numbers are of the data alone.
+
+    Args:
+        data: The data set.
+        num_labels: How many; `ALL` for all training rows. With 0, data may have no
+            labels.
+        seed: Chooses the rows.
+
+    Raises:
+        ValueError: If there are not so many labels.
+    """
+    spec = data.spec
+    context = spec.context
+    classes = context.num_classes if context is not None else None
+    if context is None or classes is None:
+        if num_labels == 0:
+            return data.without_context()
+        raise ValueError(
+            "Labels are told where data have classes; received num_labels="
+            f"{num_labels} for {spec.name}, which has none. Take digits or mnist, "
+            "or a table with --context=column."
+        )
+    label = np.asarray(data.train.context)
+    told = label if num_labels == ALL else _balanced(label, classes, num_labels, seed)
+    return dataclasses.replace(
+        data,
+        spec=dataclasses.replace(
+            spec, context=dataclasses.replace(context, optional=True)
+        ),
+        train=dataclasses.replace(data.train, context=told, label=label),
+        validation=_hidden(data.validation),
+        test=_hidden(data.test),
+    )
+
+
+def _hidden(split: Split) -> Split:
+    nothing = np.full_like(split.context, -1)
+    return dataclasses.replace(split, context=nothing, label=split.context)
+
+
+def _balanced(
+    label: np.ndarray, classes: int, num_labels: int, seed: int
+) -> np.ndarray:
+    """The labels of a seeded choice of rows, and -1 elsewhere."""
+    rng = np.random.default_rng(seed)
+    told = np.full_like(label, -1)
+    for number in range(classes):
+        wanted = num_labels // classes + (number < num_labels % classes)
+        rows = np.flatnonzero(label == number)
+        if wanted > len(rows):
+            raise ValueError(
+                "Labels are told in equal numbers for all classes; received num_labels="
+                f"{num_labels} where class {number} has {len(rows)} training rows. "
+                f"Give fewer, or {ALL} for all that there are."
+            )
+        told[rng.choice(rows, wanted, replace=False)] = number
+    return told
