@@ -211,7 +211,7 @@ class DataSet:
         """SHA-256, in hex, over the bytes, shapes and dtypes of all splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
-            for key in ("x", "context", "grey", "label", "group"):
+            for key in ("x", "context", "grey", "group"):
                 array = getattr(split, key)
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"

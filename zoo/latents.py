@@ -64,9 +64,12 @@ def shades(x: np.ndarray, spec: DataSpec) -> np.ndarray:
     return x.astype(np.float32) / ((spec.levels or 2) - 1)
 
 
-def sample_means(offered: Offer, count: int, seed: int = 0) -> np.ndarray:
+def sample_means(
+    offered: Offer, count: int, seed: int = 0, context: np.ndarray | None = None
+) -> np.ndarray:
     """The means `[count, *event_shape]` of which `model.sample(count, seed)` draws."""
-    return ask(offered["sample"], seed=row_seeds(count, seed))["mean"]
+    given = {} if context is None else {"context": context}
+    return ask(offered["sample"], seed=row_seeds(count, seed), **given)["mean"]
 
 
 def reconstructions(path: Path, offered: Offer, data: DataSet) -> Path | None:
@@ -131,7 +134,9 @@ def latent_plane(path: Path, offered: Offer, data: DataSet) -> Path | None:
     grid = images = None
     if data.spec.is_image:
         prior = _only("z", offered["sample"])
-        draws = ask(prior, seed=row_seeds(_DRAWS))["z"]
+        # A class, where there is one, is unknown.
+        unknown = np.full(_DRAWS, -1, np.int32)
+        draws = ask(prior, seed=row_seeds(_DRAWS), context=unknown)["z"]
         grid = np.quantile(draws, _QUANTILES, axis=0)
         places = np.stack(np.meshgrid(*grid.T), axis=-1).astype(codes.dtype)
         means = ask(offered["decode"], z=places.reshape(-1, 2))["mean"]

@@ -76,7 +76,9 @@ def draw_picture(
     if spec.is_image:
         title, offered = spec.name, latents.offer(model, data)
         if offered:
-            means = latents.sample_means(offered, len(samples[:_IMAGES]), seed)
+            context = None if context is None else context[:_IMAGES]
+            count = len(samples[:_IMAGES])
+            means = latents.sample_means(offered, count, seed, context)
             samples = latents.shades(means, spec)
             title = f"{spec.name}: decoder means, codes drawn from the prior"
         return _draw_images(path, spec, samples, context, title)

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from zoo import classification, evaluation, labels, showing
+from zoo import classification, evaluation, labels, latents, showing
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.datasets import digits
 from zoo.models import gmvae, gmvae_semisupervised, gmvae_supervised
@@ -143,6 +143,13 @@ def test_the_report_is_what_the_saved_model_says(runs, name):
     if name != "gmvae":
         accuracy = run.report["classification"]["test"]["accuracy"]
         assert accuracy == pytest.approx(np.mean(found == known))
+
+
+@pytest.mark.parametrize("name", ["gmvae", "gmvae_semisupervised"])
+def test_codes_are_drawn_with_labels_or_without(runs, name, tmp_path):
+    run = open_run(str(runs[0] / name))
+    drawn = latents.draw_pictures(tmp_path, run.model, run.load_data())
+    assert [path.stem for path in drawn] == list(latents.PICTURES)
 
 
 def test_the_discrete_bound_is_beside_the_relaxed_one(runs):
