@@ -280,7 +280,7 @@ class ConcreteMixtureVAE(LatentModel):
         each other: from clusters in a plane in which neighbours stay together (t-SNE).
         Where each category has a labelled row it starts from the means of these, so
         that categories are classes. It looks at no more than 20,000 rows, and at all
-        that have a label; at 5,000 for neighbours, which takes about a minute.
+        that have a label; at 5,000 for neighbours.
 
         Args:
             x: Training data `[rows, *event_shape]`.
