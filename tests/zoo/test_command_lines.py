@@ -202,6 +202,8 @@ def test_every_flag_reaches_its_place(monkeypatch):
         "weight_averaging": 0.75,
         "jit_compile": False,
         "teacher": "maf",
+        "pretraining_epochs": 2,
+        "num_labels": 100,
     }
     assert set(fields) == set(training_fields(Recipe(lambda spec: None, "digits")))
     data = {

@@ -85,4 +85,5 @@ def _stops(features: int) -> list[int]:
     """Where to make room anew: at each quarter, unless the whole takes little."""
     if features <= _FEW:
         return [features]
-    return [features * quarter // 4 for quarter in range(1, 5)]
+    # Rounded up, since there is no room for no coordinates.
+    return sorted({-(-features * quarter // 4) for quarter in range(1, 5)})
