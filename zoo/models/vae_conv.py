@@ -1,10 +1,26 @@
-"""Variational autoencoder with gated convolutions, as van den Berg et al. (2018).
+r"""Variational autoencoder with gated convolutions, as van den Berg et al. (2018).
 
     python -m zoo.train --model=vae_conv --data_dir=path/to/tfds
 
 The networks of the paper are larger: `--set filters=32,32,64,64,64 --set
 strides=1,2,1,2,1`. With `--set prior_steps=4` the prior is a flow. Images of more than
 two levels have a discretised logistic.
+
+    python -m zoo.train --model=vae_conv --data_dir=path/to/tfds --epochs=75 \
+        --learning_rate=2e-3 --weight_averaging=0.999 --set=latents=32 \
+        --set=warm_up=500 --set=prior_steps=4
+
+Expected on binarized_mnist: test bound -85.10 nats (s.e. 0.22) in 46 minutes on two CPU
+cores that had some other work. The paper has -86.55 with a standard normal prior, its
+larger networks and up to 2,000 epochs, and -83.32 with flows in the posterior.
+
+    python -m zoo.train --model=vae_conv --dataset=freyfaces --data_dir=path/to/npz \
+        --epochs=400 --learning_rate=2e-3 --weight_averaging=0.99 --set=latents=32 \
+        --set=prior_steps=4
+
+Expected: 4.39 bits/dim on the test set, -1702.1 nats (s.e. 17.2, of 200 images), in 9
+minutes of CPU time. The paper has 4.53 with a standard normal prior, with which 200
+epochs at the recipe's own settings give 4.89 here.
 """
 
 import tfgen
