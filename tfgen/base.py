@@ -348,11 +348,14 @@ class GenerativeModel(Serializable, keras.Model):
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if self.jit_compile and self.steps_per_execution > 1 and replicas == 1:
+        strategy = self.distribute_strategy
+        one_replica = strategy.num_replicas_in_sync == 1
+        if self.jit_compile and self.steps_per_execution > 1 and one_replica:
             one_by_one = typing.cast(TrainFunction, self.train_function)
             self.train_function = in_one_program(
-                self.train_step, self.steps_per_execution, one_by_one
+                lambda batch: strategy.run(self.train_step, args=(batch,)),
+                self.steps_per_execution,
+                one_by_one,
             )
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:

@@ -69,6 +69,7 @@ def in_one_program(
 
 
 def _stackable(iterator: tf.data.Iterator, num_steps: int) -> bool:
+    """Whether batches have known shapes, and those of an execution fit in memory."""
     specs = tf.nest.flatten(getattr(iterator, "element_spec", None))
     if not all(
         isinstance(spec, tf.TensorSpec) and spec.shape.is_fully_defined()
@@ -88,8 +89,10 @@ def _read(iterator: tf.data.Iterator, num_steps: int) -> tuple[object, tf.Tensor
     ]
 
     def body(
-        count: tf.Tensor, element: tf.experimental.Optional, stacks: list
-    ) -> tuple[tf.Tensor, tf.experimental.Optional, list]:
+        count: tf.Tensor,
+        element: tf.experimental.Optional,
+        stacks: list[tf.TensorArray],
+    ) -> tuple[tf.Tensor, tf.experimental.Optional, list[tf.TensorArray]]:
         leaves = tf.nest.flatten(element.get_value())
         stacks = [
             stack.write(count, x) for stack, x in zip(stacks, leaves, strict=True)

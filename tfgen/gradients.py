@@ -17,6 +17,8 @@ def global_norm(gradients: Sequence[tf.Tensor | None]) -> tf.Tensor:
 
 def _sum_of_squares(gradient: tf.Tensor) -> tf.Tensor:
     numbers = tf.square(tf.reshape(gradient, [-1]))
+    if numbers.shape[0] is None:
+        return tf.reduce_sum(numbers)
     size = numbers.shape[0] // _LANES * _LANES
     lanes = tf.add_n(tf.split(numbers[:size], _LANES))
     return tf.reduce_sum(lanes) + tf.reduce_sum(numbers[size:])

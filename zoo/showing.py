@@ -59,7 +59,7 @@ def draw_picture(
     Images become a grid, one row a class where there are classes; skeletons rows of
     stick figures; two features a map of the density beside data and samples; other
     tables marginals and pair plots. The title is the name of the data set. Where images
-    are drawn from means, as those of variational autoencoders are, the grid has the
+    are drawn from means, as those of models that reconstruct are, the grid has the
     means, and the title says so.
 
     Args:

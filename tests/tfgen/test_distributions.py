@@ -460,7 +460,7 @@ def test_mixtures_without_a_network_serve_in_conditional_flows():
 def test_autoregressive_distributions_take_a_context_where_the_network_does():
     made = autoregressive(Bernoulli, [3])
     for refuse in (made.distribution, lambda c: made.sample(tf.range(2), c)):
-        with pytest.raises(ValueError, match="where its network does"):
+        with pytest.raises(ValueError, match="where its elements are independent"):
             refuse(tf.zeros([2, 1]))
 
 

@@ -703,7 +703,7 @@ class TestLatentPlane:
         path, good = tmp_path / "x.png", rows(9, 2)
         with pytest.raises(ValueError, match=r"codes must have shape \[n, 2\]"):
             latent_plane(path, rows(9, 3))
-        with pytest.raises(ValueError, match="No code is finite"):
+        with pytest.raises(ValueError, match="received 9, none of them finite"):
             latent_plane(path, good * np.inf)
         with pytest.raises(ValueError, match=r"grid \[k, 2\]; received \(3, 3, 8, 8\)"):
             latent_plane(path, good, images=self.shades(8, 8), grid=good)

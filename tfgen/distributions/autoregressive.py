@@ -86,11 +86,17 @@ class Autoregressive(DistributionLayer):
 
     def _check(self, context: Context) -> None:
         network = getattr(self.conditional, "network", None)
-        if context is not None and not getattr(network, "context_features", 0):
+        takes_one = (
+            isinstance(self.conditional, Elementwise)
+            and hasattr(network, "incremental")
+            and getattr(network, "context_features", 0) > 0
+        )
+        if context is not None and not takes_one:
             raise ValueError(
-                "Autoregressive takes a context where its network does; received one "
-                f"for {type(self.conditional).__name__} of {type(network).__name__}. "
-                "Leave it out, or build the network with context_features, as MADE."
+                "Autoregressive takes a context where its elements are independent and "
+                "where its network does, coordinate by coordinate; received one for "
+                f"{type(self.conditional).__name__} of {type(network).__name__}. Leave "
+                "it out, or build a MADE with context_features."
             )
 
 
@@ -120,4 +126,4 @@ class _AutoregressiveDistribution(tfd.Distribution):
         return tf.TensorShape([] if self._context is None else self._context.shape[:1])
 
     def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self._context)[:1] if self._context is not None else []
+        return tf.shape(self._context)[:1]

@@ -84,7 +84,10 @@ def _figure(
         labels, classes = np.zeros(len(codes), int), classes[:0]
     points, notes = finite_rows(np.column_stack([codes, labels]), "codes")
     if not len(points):
-        raise ValueError("No code is finite; there is nothing to show.")
+        raise ValueError(
+            "A plane shows codes that are finite; received "
+            f"{len(codes)}, none of them finite. Look at the training of the encoder."
+        )
     limits = [robust_limits(column) for column in points.T[:2]]
     canvas, dpi = np.zeros((0, 0, 3), np.uint8), float(DPI)
     if images is not None and grid is not None:
