@@ -2,7 +2,8 @@ r"""Variational autoencoder with gated convolutions, as van den Berg et al. (201
 
     python -m zoo.train --model=vae_conv --data_dir=path/to/tfds
 
-The networks of the paper are larger: `--set filters=32,32,64,64,64 --set
+trains a standard normal prior for 30 epochs, of which no number is claimed. The
+networks of the paper are larger: `--set filters=32,32,64,64,64 --set
 strides=1,2,1,2,1`. With `--set prior_steps=4` the prior is a flow. Images of more than
 two levels have a discretised logistic.
 
