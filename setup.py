@@ -43,7 +43,7 @@ setup(
         "numpy>=1.26",
         "pandas>=2.1",
         "pyarrow>=14.0.1",
-        "scikit-learn>=1.4",
+        "scikit-learn>=1.5",
         # scikit-learn brings it, too: the matching of clusters with classes.
         "scipy>=1.11",
         # TensorFlow 2.21 no longer brings it; training writes its logs.

@@ -48,7 +48,8 @@ class Recipe:
             same data and as its own recipe says; then this model learns from it by
             `tfgen.Distillation` instead of from data. None for learning from data.
         pretraining_epochs: Epochs of a first stage, for models that have one: they
-            learn codes, in which categories are then looked for.
+            learn codes, from which categories are then guessed. Guesses are told as
+            labels are, where these are not.
         num_labels: For models that take labels as a prior: how many training rows are
             told theirs, -1 for all, chosen as `zoo.labels` does; the others serve for
             testing alone. None for contexts as they are.

@@ -199,10 +199,12 @@ def _run(plan: _Plan, stage: str = "") -> Json:
         f"{len(data.train):,} training rows of {data.spec.num_features} features, "
         f"into {directory.path}"
     )
-    before = _pretrain(model, plan) if plan.recipe.pretraining_epochs else 0.0
+    start = time.monotonic()
+    told = _pretrain(model, plan) if plan.recipe.pretraining_epochs else data
+    before = time.monotonic() - start
     fitted = fit(
         model,
-        data,
+        told,
         plan.recipe,
         seed=options.seed,
         directory=directory,
@@ -230,9 +232,8 @@ def _require_pretraining(model: GenerativeModel, plan: _Plan) -> None:
         )
 
 
-def _pretrain(model: ConcreteMixtureVAE, plan: _Plan) -> float:
-    """The first of two stages, codes, and a start for categories; its seconds."""
-    start = time.monotonic()
+def _pretrain(model: ConcreteMixtureVAE, plan: _Plan) -> DataSet:
+    """The first of two stages, codes; the data with categories guessed from them."""
     recipe = dataclasses.replace(
         plan.recipe, epochs=plan.recipe.pretraining_epochs, patience=0
     )
@@ -249,10 +250,11 @@ def _pretrain(model: ConcreteMixtureVAE, plan: _Plan) -> float:
         is_last=False,
     )
     model.objective = usual
-    print("Stage 2 of 2: categories, from a mixture of Gaussians over the codes.")
+    print("Stage 2 of 2: categories, guessed from clusters of the codes.", flush=True)
     train = plan.data.train
-    model.start_categories(train.x, train.context, seed=plan.options.seed)
-    return time.monotonic() - start
+    guess = model.start_categories(train.x, train.context, seed=plan.options.seed)
+    told = dataclasses.replace(train, context=guess)
+    return dataclasses.replace(plan.data, train=told)
 
 
 def find_recipe(model: str) -> Recipe:

@@ -320,13 +320,14 @@ def test_categories_start_where_the_codes_are(is_labelled):
     told = np.full(600, -1)
     firsts = [np.flatnonzero(label == i)[0] for i in range(3)]
     told[firsts] = label[firsts]
-    model.start_categories(x.astype("float32"), told if is_labelled else None)
+    guess = model.start_categories(x.astype("float32"), told if is_labelled else None)
     prior = model.prior.joint(temperature=1.0)
     order = range(3) if is_labelled else np.argsort(prior.loc[:, 0])
     np.testing.assert_allclose(prior.loc.numpy()[order], centres, atol=0.15)
     np.testing.assert_allclose(prior.scale, np.sqrt(0.5**2 + 0.1**2), atol=0.1)
     shares = tf.nn.softmax(prior.logits).numpy()[order]
     np.testing.assert_allclose(shares, np.bincount(label) / 600, atol=0.01)
+    np.testing.assert_array_equal(np.argsort(order)[guess], label)
     if is_labelled:
         found = np.argmax(model.classify(x), axis=1)
         np.testing.assert_array_equal(found, label)
@@ -343,13 +344,13 @@ def test_categories_are_kept_where_data_have_them():
         objective=ConcreteELBO(category_weight=0.1),
     )
     x = x.astype("uint8")
-    usual, model.objective = model.objective, model.pretraining
+    inputs, usual = {"x": x}, model.objective
     for objective in (model.pretraining, usual):
         model.objective = objective
         model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-        model.fit(x, batch_size=50, epochs=20, verbose=0)
+        model.fit(inputs, batch_size=50, epochs=20, verbose=0)
         if objective is not usual:
-            model.start_categories(x)
+            inputs["context"] = model.start_categories(x)
     found = np.argmax(model.classify(x), axis=1)
     assert tfgen.metrics.clustering_accuracy(found, label) > 0.95
     terms = model.discrete_terms({"x": x}, seeds(600))
@@ -382,3 +383,13 @@ def test_what_does_not_fit_is_refused():
     for objective in (ConcreteELBO(), MixturePretraining()):
         with pytest.raises(TypeError, match="needs a model with the term kl_s"):
             objective(vae, {"x": bits()}, seeds(6), tf.constant(0))
+
+
+def test_a_category_may_start_from_one_row():
+    model = small()
+    x = np.zeros([3, *model.event_shape], model.input_dtype)
+    guess = model.start_categories(x, np.array([2, 0, 1]))
+    np.testing.assert_array_equal(guess, [2, 0, 1])
+    prior = model.prior.joint(temperature=1.0)
+    np.testing.assert_allclose(prior.scale, 0.01, rtol=1e-4)
+    assert np.isfinite(model.prior(prior.loc)).all()

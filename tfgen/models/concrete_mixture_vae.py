@@ -1,19 +1,15 @@
 """Variational autoencoders with a category, known or to be found."""
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.manifold import TSNE
-from sklearn.mixture import GaussianMixture
 from tensorflow_probability import distributions as tfd
-from threadpoolctl import threadpool_limits
 
 from tfgen import random
 from tfgen.base import ArrayLike, Context, DistributionLayer, repeat_rows
+from tfgen.clusters import neighbourhoods
 from tfgen.distributions.concrete import check_temperature
 from tfgen.distributions.concrete_mixture import (
     ConcreteMixture,
@@ -25,11 +21,9 @@ from tfgen.models.latent import LatentModel
 from tfgen.objectives import Objective
 from tfgen.signatures import Signature, Tensors
 
-# Of a first mixture: rows in all, for neighbours, and at a time; and starts.
-_START_ROWS = 20_000
-_NEIGHBOUR_ROWS = 5_000
 _CHUNK = 1_000
-_STARTS = 5
+# Of a category that starts from one row.
+_LEAST_SCALE = 0.01
 
 
 class ConcreteMixtureVAE(LatentModel):
@@ -272,46 +266,33 @@ class ConcreteMixtureVAE(LatentModel):
 
     def start_categories(
         self, x: ArrayLike, context: ArrayLike | None = None, *, seed: int = 0
-    ) -> None:
-        """Starts the prior from a mixture of Gaussians, fitted to the codes of data.
+    ) -> np.ndarray:
+        """Guesses the category of each row, and starts the prior from the guesses.
 
-        To be called once, when codes have been learnt without categories. The fit, by
-        expectation maximisation, starts from the means of rows that are neighbours of
-        each other: from clusters in a plane in which neighbours stay together (t-SNE).
-        Where each category has a labelled row it starts from the means of these, so
-        that categories are classes. It looks at no more than 20,000 rows, and at all
-        that have a label; at 5,000 for neighbours.
+        To be called once, when codes have been learnt without categories. The guesses
+        are clusters of codes, found as `tfgen.clusters.neighbourhoods` says; the
+        Gaussians of the prior have their means and variances. Told as labels in
+        training, in the context, guesses reach the encoder too.
 
         Args:
             x: Training data `[rows, *event_shape]`.
             context: Labels `[rows]`, -1 where unknown.
-            seed: Chooses the rows and the starts.
+            seed: Of the search for clusters.
 
-        References:
-            Van der Maaten and Hinton, 2008. Visualizing Data using t-SNE.
-            https://www.jmlr.org/papers/v9/vandermaaten08a.html
+        Returns:
+            Categories int32 `[rows]`; labels that are known are among them.
         """
-        x, k = np.asarray(x), self.prior.num_categories
+        k, x = self.prior.num_categories, np.asarray(x)
         label = np.full(len(x), -1) if context is None else np.asarray(context)
-        rng = np.random.default_rng(seed)
-        rows = rng.permutation(len(x))[:_START_ROWS]
-        rows = np.union1d(rows, np.flatnonzero(label >= 0))
-        loc, variance, label = *self._spread(x[rows]), label[rows]
-        if not set(range(k)) <= set(label.tolist()):
-            label = np.full(len(loc), -1)
-            chosen = rng.permutation(len(loc))[:_NEIGHBOUR_ROWS]
-            label[chosen] = _neighbourhoods(loc[chosen], k, seed)
-        means = np.stack([loc[label == i].mean(axis=0) for i in range(k)])
-        mixture = GaussianMixture(
-            k, covariance_type="diag", means_init=means, random_state=seed
-        )
-        with warnings.catch_warnings():
-            # After 100 iterations: near enough, for a start.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted = mixture.fit(loc)
-        # The codes of a row are a Gaussian, of which its mean alone was fitted.
-        scale = np.sqrt(fitted.covariances_ + variance)
-        self.prior.start(fitted.weights_, fitted.means_, scale)
+        # Draws, where means of equal rows would be equal: islands of their own.
+        z = self._plain_codes(x, seed)
+        guess = neighbourhoods(z, k, np.where(label < k, label, -1), seed)
+        shares = np.bincount(guess, minlength=k) / len(guess)
+        means = [z[guess == i].mean(axis=0) for i in range(k)]
+        deviations = [z[guess == i].std(axis=0) for i in range(k)]
+        scale = np.maximum(np.stack(deviations), _LEAST_SCALE)
+        self.prior.start(shares, np.stack(means), scale)
+        return guess
 
     def data(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """The data as floats, in their own units, whatever labels come with them."""
@@ -320,19 +301,19 @@ class ConcreteMixtureVAE(LatentModel):
     def _floats(self, x: ArrayLike) -> tf.Tensor:
         return tf.cast(self.check_x(x), self.compute_dtype)
 
-    def _spread(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Means of the codes of rows without categories, and their mean variance."""
+    def _plain_codes(self, x: np.ndarray, seed: int) -> np.ndarray:
+        """A draw of the code of each row, without categories: `[rows, D]`."""
 
         @tf.function(autograph=False, reduce_retracing=True)
-        def encode(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def draw(x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
             q = self.encoder.joint(self._floats(x), temperature=1.0)
-            given = q.given(tf.nn.log_softmax(tf.zeros_like(q.logits)))
-            return given.mean(), given.variance()
+            return q.sample_given(seeds, tf.nn.log_softmax(tf.zeros_like(q.logits)))
 
-        chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
-        parts = zip(*(encode(tf.constant(chunk)) for chunk in chunks), strict=True)
-        loc, variance = (np.concatenate(part).astype("float64") for part in parts)
-        return loc, variance.mean(axis=0)
+        seeds = random.row_seeds(seed, tf.range(len(x)))
+        starts = range(0, len(x), _CHUNK)
+        chunks = [slice(start, start + _CHUNK) for start in starts]
+        parts = [draw(tf.constant(x[rows]), seeds[rows]) for rows in chunks]
+        return np.concatenate(parts).astype("float64")
 
     def _parts(
         self, inputs: dict[str, tf.Tensor], temperature: float | tf.Tensor
@@ -355,21 +336,6 @@ class ConcreteMixtureVAE(LatentModel):
             is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
             log_s = tf.where(is_known, tf.math.log(told), log_s)
         return p.sample_given(seeds, log_s)
-
-
-def _neighbourhoods(loc: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
-    """Clusters `0 .. num_clusters - 1` of codes: `[rows]`, none of them empty."""
-    # Of several threads the sums would differ from run to run.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        perplexity = min(30.0, (len(loc) - 1) / 3)
-        plane = TSNE(perplexity=perplexity, init="pca", random_state=seed)
-        points = plane.fit_transform(loc)
-        mixture = GaussianMixture(num_clusters, n_init=_STARTS, random_state=seed)
-        found = mixture.fit_predict(points)
-    if len(np.unique(found)) < num_clusters:
-        found = np.arange(len(loc)) % num_clusters
-    return found
 
 
 def _as_terms(

@@ -5,8 +5,8 @@
 
 Of all training rows 100 have a label, as many of each class, chosen by the seed; the
 others have -1. A label is the prior of the row's category, so that all are in one
-batch. The first stage is that of `gmvae`; the mixture that follows starts at the means
-of the labelled rows.
+batch. The stages are those of `gmvae`: clusters of codes, which start at the means of
+the labelled rows, are what the others are told.
 """
 
 import tfgen
@@ -19,12 +19,12 @@ def build(
     spec: DataSpec,
     *,
     latents: int = 10,
-    hidden_units: tuple[int, ...] = (500, 500),
+    hidden_units: tuple[int, ...] = (500, 500, 2000),
     activation: str = "relu",
     likelihood: str = "auto",
     temperature: float = 0.5,
     category_weight: float = 0.1,
-    label_weight: float = 100.0,
+    label_weight: float = 3.0,
     pretraining_weight: float = 0.05,
 ) -> tfgen.GenerativeModel:
     """Dense networks and a category a class; the weights are of divergences."""
@@ -47,8 +47,8 @@ RECIPE = Recipe(
     conditional=True,
     batch_size=128,
     learning_rate=1e-3,
-    epochs=20,
-    pretraining_epochs=20,
+    epochs=30,
+    pretraining_epochs=30,
     num_labels=100,
     tiny={"latents": 2, "hidden_units": (16,)},
 )

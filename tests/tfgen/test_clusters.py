@@ -1,0 +1,73 @@
+"""Clusters of codes: found by their neighbours, named by labels."""
+
+import numpy as np
+import pytest
+
+from tfgen import clusters
+from tfgen.metrics import clustering_accuracy
+
+
+@pytest.fixture(scope="module")
+def arcs():
+    """Three half circles around each other: no mixture of Gaussians has these."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 900)
+    angle = rng.uniform(0.0, np.pi, 900)
+    radius = 1.0 + 2.0 * label + rng.normal(0.0, 0.1, 900)
+    return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1), label
+
+
+UNKNOWN = np.full(900, -1)
+
+
+def test_clusters_are_of_neighbours(arcs):
+    codes, label = arcs
+    found = clusters.neighbourhoods(codes, 3, UNKNOWN)
+    assert found.dtype == np.int32
+    assert clustering_accuracy(found, label) > 0.98
+    np.testing.assert_array_equal(found, clusters.neighbourhoods(codes, 3, UNKNOWN))
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], [2]])
+def test_clusters_have_the_names_of_labels(arcs, names):
+    codes, label = arcs
+    told = UNKNOWN.copy()
+    for name in names:
+        rows = np.flatnonzero(label == name)[:3]
+        told[rows] = name
+    found = clusters.neighbourhoods(codes, 3, told)
+    np.testing.assert_array_equal(found[told >= 0], told[told >= 0])
+    for name in names:
+        assert np.mean(found[label == name] == name) > 0.95
+
+
+def test_a_label_is_kept_against_its_neighbours(arcs):
+    codes, label = arcs
+    told = np.where(np.arange(900) < 100, label, -1)
+    told[7] = (label[7] + 1) % 3
+    assert clusters.neighbourhoods(codes, 3, told)[7] == told[7]
+
+
+def test_rows_beyond_the_plane_join_their_neighbours(arcs, monkeypatch):
+    codes, label = arcs
+    monkeypatch.setattr(clusters, "_PLANE_ROWS", 450)
+    found = clusters.neighbourhoods(codes, 3, UNKNOWN)
+    assert clustering_accuracy(found, label) > 0.98
+    # Labelled rows are among those of the plane, however few.
+    told = np.where(np.isin(np.arange(900), [3, 77, 401]), label, -1)
+    seen = []
+    mixture = clusters._mixture
+    monkeypatch.setattr(
+        clusters, "_mixture", lambda *args: seen.append(args[2]) or mixture(*args)
+    )
+    clusters.neighbourhoods(codes, 3, told)
+    assert len(seen[0]) == 450
+    assert sorted(seen[0])[-3:] == sorted(label[[3, 77, 401]])
+
+
+def test_no_cluster_is_empty():
+    rng = np.random.default_rng(0)
+    for rows in (5, 30):
+        codes = np.zeros([rows, 2]) + 1e-3 * rng.normal(size=[rows, 1])
+        found = clusters.neighbourhoods(codes, 5, np.full(rows, -1))
+        assert set(found) == set(range(5))

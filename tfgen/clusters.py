@@ -1,0 +1,91 @@
+"""Clusters of codes, in which neighbours are together: a first guess of categories."""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.manifold import TSNE
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
+
+_PLANE_ROWS = 10_000
+# Pulls harder for less long than a picture needs: clusters come out small and apart.
+_EXAGGERATION, _ITERATIONS, _PERPLEXITY = 4.0, 250, 30.0
+_STARTS = 10
+_VOTERS = 10
+
+
+def neighbourhoods(
+    codes: np.ndarray, num_clusters: int, label: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Clusters of vectors, whatever their shapes, and of labels as far as known.
+
+    Some 10,000 rows are laid into a plane in which neighbours stay together (t-SNE). A
+    mixture of Gaussians finds clusters there, from the means of labelled rows if each
+    cluster has one; otherwise, clusters get the names that agree best with labels. Of
+    all other rows each joins the majority of its neighbours among these.
+
+    Args:
+        codes: `[rows, features]`.
+        num_clusters: How many.
+        label: Clusters that are known, `[rows]`, -1 where they are not.
+        seed: Chooses rows and starts.
+
+    Returns:
+        A cluster for each row, int32 `[rows]`; none of them is empty if there are as
+        many rows. Known ones are what they were.
+
+    References:
+        Van der Maaten and Hinton, 2008. Visualizing Data using t-SNE.
+        https://www.jmlr.org/papers/v9/vandermaaten08a.html
+
+        Boehm, Berens and Kobak, 2022. Attraction-Repulsion Spectrum in Neighbor
+        Embeddings (on exaggeration). https://arxiv.org/abs/2007.08902
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(codes))
+    # Those with a label first, as far as there is room.
+    rows = order[np.argsort(label[order] < 0, kind="stable")][:_PLANE_ROWS]
+    # Of several threads the sums would differ from run to run.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        plane = TSNE(
+            perplexity=min(_PERPLEXITY, (len(rows) - 1) / 3),
+            early_exaggeration=_EXAGGERATION,
+            max_iter=_ITERATIONS,
+            init="pca",
+            random_state=seed,
+        )
+        points = plane.fit_transform(codes[rows])
+        found = _mixture(points, num_clusters, label[rows], seed)
+        voters = KNeighborsClassifier(min(_VOTERS, len(rows)))
+        cluster = voters.fit(codes[rows], found).predict(codes)
+    cluster[rows] = found
+    return np.where(label >= 0, label, cluster).astype(np.int32)
+
+
+def _mixture(
+    points: np.ndarray, num_clusters: int, label: np.ndarray, seed: int
+) -> np.ndarray:
+    """Clusters of points, as a mixture of Gaussians has them: `[rows]`."""
+    names = np.arange(num_clusters)
+    means = None
+    if np.isin(names, label).all():
+        means = np.stack([points[label == name].mean(axis=0) for name in names])
+    mixture = GaussianMixture(
+        num_clusters,
+        n_init=_STARTS if means is None else 1,
+        means_init=means,
+        random_state=seed,
+    )
+    found = mixture.fit_predict(points)
+    if not np.isin(names, found).all():
+        found = np.arange(len(points)) % num_clusters
+    if means is None:
+        agreement = [
+            [np.sum(label[found == i] == name) for name in names] for i in names
+        ]
+        found = linear_sum_assignment(agreement, maximize=True)[1][found]
+    return found
