@@ -62,7 +62,8 @@ def export_run(
     Args:
         model_dir: Directory of a finished run.
         export_dir: The directory of all served models.
-        name: What servers will call the model; by default the name of `model_dir`.
+        name: What servers will call the model; by default the name of `model_dir`,
+            after that of all seeds for the run of one of several.
         version: Its number; by default one above the highest.
         recipe: Path of the recipe, if it is a file of the user's own.
         base_path: `export_dir` as servers will see it; by default as they see the
@@ -77,7 +78,7 @@ def export_run(
             has others.
     """
     # The name of "." or "runs/maf/" is that of the directory it stands for.
-    name = name or Path(model_dir).resolve().name
+    name = name or ModelDir(model_dir).name
     check_name(name)
     _require_serving_api()
     directory = Path(export_dir)

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,10 @@ from absl import app, flags, logging
 _TRACEBACK = flags.DEFINE_bool(
     "traceback", default=False, help="Show where in the code an error arose."
 )
+
+_MOST_SEEDS = 1000
+_LARGEST_SEED = 2**32 - 1
+_RANGE = re.compile(r"([0-9]{1,10})(?:\.\.([0-9]{1,10}))?")
 
 
 def run(main: Callable[..., None], argument: str | None = None) -> None:
@@ -49,6 +54,35 @@ def run(main: Callable[..., None], argument: str | None = None) -> None:
             sys.exit(130)
 
     app.run(wrapped)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds that a text names: numbers, and ranges with both of their ends.
+
+    Raises:
+        ValueError: If it names none, too many, or one twice.
+
+    Example:
+        >>> parse_seeds("0..2,9")
+        (0, 1, 2, 9)
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        first = int(match[1]) if match else 0
+        last = int(match[2] or match[1]) if match else -1
+        # Looked at before it is written out: a range may be of any length.
+        if not first <= last <= min(first + _MOST_SEEDS, _LARGEST_SEED):
+            seeds = []
+            break
+        seeds += range(first, last + 1)
+    if not 0 < len(seeds) == len(set(seeds)) <= _MOST_SEEDS:
+        raise ValueError(
+            f"--seeds takes numbers from 0 to {_LARGEST_SEED} and ascending ranges, at "
+            f"most {_MOST_SEEDS} in all and none twice; received {text!r}. For example "
+            "--seeds=0..4 or --seeds=0..2,9."
+        )
+    return tuple(seeds)
 
 
 def import_tensorflow() -> None:

@@ -5,7 +5,10 @@ from absl import flags
 from zoo import cli
 
 _MODEL_DIR = flags.DEFINE_string(
-    "model_dir", None, "Directory of a finished run.", required=True
+    "model_dir",
+    None,
+    "Directory of a finished run, or of those of several seeds.",
+    required=True,
 )
 _MODEL = flags.DEFINE_string("model", None, "Recipe file, if it is one of your own.")
 _DATA_DIR = flags.DEFINE_string(
@@ -21,12 +24,24 @@ _NUM_IMPORTANCE_SAMPLES = flags.DEFINE_integer(
 
 
 def main() -> None:
-    """Computes the numbers anew from the saved model and prints them."""
+    """Computes numbers anew and prints them; of several seeds, those of reports."""
     cli.import_tensorflow()
+    from zoo import seeds
     from zoo.evaluation import describe, report_on
+    from zoo.model_dir import ModelDir
     from zoo.runs import open_run
     from zoo.training import find_recipe
 
+    directory = ModelDir(_MODEL_DIR.value)
+    if directory.seeds:
+        if _NUM_IMPORTANCE_SAMPLES.value:
+            raise ValueError(
+                "An estimate of log p(x) is of one run; received "
+                f"--num_importance_samples={_NUM_IMPORTANCE_SAMPLES.value} with those "
+                f"of several seeds. Give one of them: {directory.listed()}."
+            )
+        print(seeds.describe(seeds.tabulate(directory.seeds)))
+        return
     run = open_run(_MODEL_DIR.value, _MODEL.value)
     recipe = _MODEL.value or run.config["model"]
     own = run.config.get("recipe") is not None and _MODEL.value is None

@@ -23,7 +23,7 @@ Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 # Enough for a percentile to a tenth, and quick for every model.
 _QUANTILE_ROWS = 20_000
 _FRESH_POINTS = 100_000
-_KINDS = {"lower_bound": "lower bound", "none": "no likelihood"}
+KINDS = {"lower_bound": "lower bound", "none": "no likelihood"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,7 +230,7 @@ def describe(
     references: Sequence[Reference] = (),
 ) -> str:
     """The numbers of a report for people, a line each."""
-    kind = _KINDS.get(report["kind"], report["kind"])
+    kind = KINDS.get(report["kind"], report["kind"])
     lines = [f"{report['model']} on {spec.name}, {kind}, nats per example"]
     for split in ("validation", "test"):
         for term, estimate in report[split].items():

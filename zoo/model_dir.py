@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -18,6 +19,7 @@ Json: TypeAlias = dict[str, Any]
 
 # Paths and versions may differ between two calls that mean the same run.
 _NOT_COMPARED = ("versions", "data_dir")
+_SEED = re.compile("seed-(0|[1-9][0-9]*)")
 
 
 class ModelDir:
@@ -49,9 +51,10 @@ class ModelDir:
         state = "new"
         if self.path.is_dir() and any(self.path.iterdir()):
             if not self._holds_a_run():
+                held = "the runs of several seeds" if self.seeds else "other files"
                 raise ValueError(
                     "A model_dir is empty, new or an earlier run's; received "
-                    f"{self.path}, which holds other files. Give another --model_dir."
+                    f"{self.path}, which holds {held}. Give another --model_dir."
                 )
             if not overwrite:
                 before = self.read("config.json")
@@ -91,6 +94,36 @@ class ModelDir:
         teacher as it is; starting anew removes it.
         """
         return ModelDir(self.path / "teacher")
+
+    def seed(self, seed: int) -> "ModelDir":
+        """The directory of the run of one of several seeds."""
+        return ModelDir(self.path / f"seed-{seed}")
+
+    @property
+    def seeds(self) -> "dict[int, ModelDir]":
+        """The runs of several seeds, by these, where a directory holds no run itself.
+
+        Each is a run like others.
+        """
+        found: dict[int, ModelDir] = {}
+        if self._holds_a_run():
+            return found
+        for path in self.path.glob("seed-*"):
+            match, run = _SEED.fullmatch(path.name), ModelDir(path)
+            if match and run._holds_a_run():
+                found[int(match[1])] = run
+        return dict(sorted(found.items()))
+
+    def listed(self) -> str:
+        """The directories of the runs of several seeds, for messages."""
+        return ", ".join(str(run.path) for run in self.seeds.values())
+
+    @property
+    def name(self) -> str:
+        """What others call the run: its directory, after that of all seeds if any."""
+        path = self.path.resolve()
+        is_seed = _SEED.fullmatch(path.name)
+        return f"{path.parent.name}-{path.name}" if is_seed else path.name
 
     @property
     def is_finished(self) -> bool:
@@ -173,6 +206,11 @@ class ModelDir:
 
     def _require(self, name: str) -> None:
         if not (self.path / name).is_file():
+            if self.seeds:
+                raise FileNotFoundError(
+                    f"A model_dir is that of one run; received {self.path}, which "
+                    f"holds those of several seeds. Give one of them: {self.listed()}."
+                )
             raise FileNotFoundError(
                 f"A finished run has a {name}; received {self.path}, which has none. "
                 "Train first: python -m zoo.train --model=maf --model_dir="

@@ -37,9 +37,16 @@ _OVERWRITE = flags.DEFINE_bool(
 _SEED = flags.DEFINE_integer(
     "seed",
     0,
-    "Seed of weights, order and noise.",
+    "Seed of weights, order and noise; of the rows whose labels are told, and of the "
+    "split of a file of your own.",
     lower_bound=0,
     upper_bound=2**32 - 1,
+)
+_SEEDS = flags.DEFINE_string(
+    "seeds",
+    None,
+    "Instead of --seed, several: 0..4 or 0,3,7 or 0..2,9. A run for each, in model_dir/"
+    "seed-0 and so on, and one table of them all. Finished runs are taken as they are.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "name=value, an option of the model; may be given again."
@@ -98,33 +105,42 @@ def main() -> None:
                 "num_steps=10."
             )
         settings[name] = value
+    seeds = None if _SEEDS.value is None else cli.parse_seeds(_SEEDS.value)
+    if seeds and _SEED.present:
+        raise ValueError(
+            f"A command takes --seed or --seeds; received --seed={_SEED.value} and "
+            f"--seeds={_SEEDS.value}. Leave one of them out."
+        )
     # A wrong name is answered before TensorFlow is loaded.
     if not _MODEL.value.endswith(".py"):
         registry.summary("models", _MODEL.value)
     cli.import_tensorflow()
+    from zoo.seeds import train_seeds
     from zoo.training import Options, train
 
-    train(
-        Options(
-            model=_MODEL.value,
-            dataset=_DATASET.value,
-            data={
-                "data_dir": _DATA_DIR.value,
-                "context": _CONTEXT.value,
-                "drop": _DROP.value,
-                "dequantize": _DEQUANTIZE.value,
-                "validation": _VALIDATION.value,
-                "test": _TEST.value,
-                "binarize": _BINARIZE.value,
-            },
-            model_dir=_MODEL_DIR.value,
-            seed=_SEED.value,
-            settings=settings,
-            fields={k: f.value for k, f in _FIELDS.items() if f.value is not None},
-            overwrite=_OVERWRITE.value,
-            steps_per_execution=_STEPS_PER_EXECUTION.value,
-        )
+    options = Options(
+        model=_MODEL.value,
+        dataset=_DATASET.value,
+        data={
+            "data_dir": _DATA_DIR.value,
+            "context": _CONTEXT.value,
+            "drop": _DROP.value,
+            "dequantize": _DEQUANTIZE.value,
+            "validation": _VALIDATION.value,
+            "test": _TEST.value,
+            "binarize": _BINARIZE.value,
+        },
+        model_dir=_MODEL_DIR.value,
+        seed=_SEED.value,
+        settings=settings,
+        fields={k: f.value for k, f in _FIELDS.items() if f.value is not None},
+        overwrite=_OVERWRITE.value,
+        steps_per_execution=_STEPS_PER_EXECUTION.value,
     )
+    if seeds is None:
+        train(options)
+    else:
+        train_seeds(options, seeds)
 
 
 if __name__ == "__main__":

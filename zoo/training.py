@@ -29,7 +29,8 @@ class Options:
         dataset: Name or path of the data; None for the recipe's own.
         data: Further arguments of `zoo.data.load`.
         model_dir: Where to write; None for `runs/MODEL-DATASET`.
-        seed: Of weights, order and noise.
+        seed: Of weights, order and noise; of the rows whose labels are told, and of the
+            split of a table of the user's own.
         settings: Options of the model, as texts.
         fields: Fields of the recipe to replace.
         overwrite: Whether to start anew in a used `model_dir`.
@@ -48,7 +49,7 @@ class Options:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What a run is about to do: flags, recipe and data put together."""
 
     options: Options
@@ -58,18 +59,19 @@ class _Plan:
     data: DataSet
     directory: ModelDir
     config: Json
-    teacher: "_Plan | None" = None
+    teacher: "Plan | None" = None
 
     def build(self) -> GenerativeModel:
+        """The model, not trained yet."""
         keras.utils.set_random_seed(self.options.seed)
         return self.recipe.build(self.data.spec, **self.arguments)
 
 
 def train(options: Options) -> Json:
     """Trains as told, or prints the report of a run that is finished; returns it."""
-    plan = _plan(options)
+    plan = plan_run(options)
     finished = plan.directory.is_finished and not options.overwrite
-    report = _run(plan)
+    report = run_plan(plan)
     if finished:
         return report
     path = plan.directory.path
@@ -86,10 +88,16 @@ def train(options: Options) -> Json:
     return report
 
 
-def _plan(
+def plan_run(
     options: Options, data: DataSet | None = None, teachers: tuple[str, ...] = ()
-) -> _Plan:
-    """The plan of a run; `data` spares loading them, `teachers` are those so far."""
+) -> Plan:
+    """The plan of a run; nothing is written yet.
+
+    Args:
+        options: What it is told.
+        data: The data, where they are loaded already.
+        teachers: Those of the students so far.
+    """
     recipe = find_recipe(options.model)
     recipe = dataclasses.replace(recipe, **options.fields)
     arguments = recipe.parse(options.settings)
@@ -125,7 +133,7 @@ def _plan(
         "seed": options.seed,
         "versions": versions(),
     }
-    plan = _Plan(options, name, recipe, arguments, data, directory, config)
+    plan = Plan(options, name, recipe, arguments, data, directory, config)
     if not recipe.teacher:
         return plan
     # The first student is none of them: flags may give it another teacher.
@@ -138,7 +146,7 @@ def _plan(
     return _with_teacher(plan, (*teachers, recipe.teacher))
 
 
-def _with_teacher(plan: _Plan, teachers: tuple[str, ...]) -> _Plan:
+def _with_teacher(plan: Plan, teachers: tuple[str, ...]) -> Plan:
     """The plan of a student, with that of the last teacher, named as for flags."""
     # Flags that say how to train are the student's, but for what the machine can do.
     fields = plan.options.fields
@@ -150,7 +158,7 @@ def _with_teacher(plan: _Plan, teachers: tuple[str, ...]) -> _Plan:
         settings={},
         fields={key: fields[key] for key in ("jit_compile",) if key in fields},
     )
-    teacher = _plan(options, plan.data, teachers)
+    teacher = plan_run(options, plan.data, teachers)
     if teacher.recipe.conditional != plan.recipe.conditional:
         raise ValueError(
             "A teacher and its student are both p(x) or both p(x | context); received "
@@ -164,8 +172,13 @@ def _with_teacher(plan: _Plan, teachers: tuple[str, ...]) -> _Plan:
     )
 
 
-def _run(plan: _Plan, stage: str = "") -> Json:
-    """Runs a plan, that of the teacher first; `stage` begins the lines of progress."""
+def run_plan(plan: Plan, stage: str = "") -> Json:
+    """Runs a plan, that of the teacher first, or prints the report of a finished run.
+
+    Args:
+        plan: The plan.
+        stage: What the lines of progress begin with.
+    """
     name, data, options = plan.name, plan.data, plan.options
     directory, context = plan.directory, data.train.context
     model = plan.build()
@@ -190,7 +203,7 @@ def _run(plan: _Plan, stage: str = "") -> Json:
     usual, taught = model.objective, None
     if plan.teacher is not None:
         print(f"Stage 1 of 2: {plan.teacher.name}, the teacher of {name}.")
-        taught = _run(plan.teacher, "teacher")
+        taught = run_plan(plan.teacher, "teacher")
         model.objective = Distillation(plan.teacher.directory.load_model())
         stage = "student"
         print(f"\nStage 2 of 2: {name}, the student of {plan.teacher.name}.")
@@ -223,7 +236,7 @@ def _run(plan: _Plan, stage: str = "") -> Json:
     return report
 
 
-def _require_pretraining(model: GenerativeModel, plan: _Plan) -> None:
+def _require_pretraining(model: GenerativeModel, plan: Plan) -> None:
     if not isinstance(model, ConcreteMixtureVAE) or plan.teacher is not None:
         raise ValueError(
             "Pre-training learns codes in which categories are then looked for, and "
@@ -232,7 +245,7 @@ def _require_pretraining(model: GenerativeModel, plan: _Plan) -> None:
         )
 
 
-def _pretrain(model: ConcreteMixtureVAE, plan: _Plan) -> DataSet:
+def _pretrain(model: ConcreteMixtureVAE, plan: Plan) -> DataSet:
     """The first of two stages, codes; the data with categories guessed from them."""
     recipe = dataclasses.replace(
         plan.recipe, epochs=plan.recipe.pretraining_epochs, patience=0

@@ -507,6 +507,17 @@ def test_servers_find_all_models_where_they_find_the_first(run, tmp_path, unchec
     assert list(versions(tmp_path / "gauss")) == [1]
 
 
+def test_the_run_of_a_seed_is_named_after_all_of_them(run, tmp_path, unchecked):
+    several = tmp_path / "gauss"
+    shutil.copytree(run, several / "seed-3")
+    assert export_run(str(several / "seed-3"), str(tmp_path / "serving")).name == (
+        "gauss-seed-3"
+    )
+    with pytest.raises(FileNotFoundError, match="Give one of them: .*gauss/seed-3"):
+        export_run(str(several), str(tmp_path / "serving"))
+    assert [model.name for model in _models(tmp_path / "serving")] == ["gauss-seed-3"]
+
+
 def _digest(path):
     seeds = tf.constant([5, -7, 2**31 - 1], tf.int32)
     drawn = tf.saved_model.load(str(path)).signatures["sample"](seed=seeds)["x"]

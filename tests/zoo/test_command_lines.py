@@ -23,7 +23,7 @@ from absl.testing import flagsaver
 import tfgen
 from tfgen.distributions import Autoregressive, Bernoulli
 from tfgen.networks import MADE
-from zoo import cli, registry, showing, training
+from zoo import cli, registry, seeds, showing, training
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.model_dir import ModelDir
 from zoo.recipe import Recipe
@@ -92,6 +92,8 @@ def folder(tmp_path_factory):
     (folder / "foreign" / "notes.txt").write_text("mine")
     (folder / "half").mkdir()
     ModelDir(folder / "half").write("config.json", {"model": "gmm"})
+    (folder / "many" / "seed-3").mkdir(parents=True)
+    ModelDir(folder / "many").seed(3).write("config.json", {"model": "gmm"})
     return folder
 
 
@@ -174,6 +176,17 @@ def test_a_conditional_model_is_told_what_to_condition_on(folder):
         assert "is a class, 0 to 2; received --context=" in answer.err
 
 
+def test_several_seeds_are_evaluated_by_their_reports(trained, tmp_path):
+    path, _ = trained
+    shutil.copytree(path, tmp_path / "runs" / "seed-0")
+    answer = call("evaluate", f"--model_dir={tmp_path / 'runs'}")
+    assert not answer.err
+    assert answer.out.startswith("| seed   | log_prob (exact) | best epoch | seconds")
+    mean = open_run(str(path)).report["test"]["log_prob"]["mean"]
+    assert f"| 0      | {mean:.3f} ± " in answer.out
+    assert "Test numbers of gmm on table, nats per example.\n" in answer.out
+
+
 def test_data_that_changed_are_not_taken_for_the_old(trained, folder, tmp_path):
     path = shutil.copytree(trained[0], tmp_path / "run")
     config = json.loads((path / "config.json").read_text())
@@ -237,6 +250,16 @@ def test_every_flag_reaches_its_place(monkeypatch):
     (defaults,) = received[1:]
     assert defaults.data["binarize"] is None
     assert (defaults.fields, defaults.settings, defaults.dataset) == ({}, {}, None)
+
+
+def test_several_seeds_reach_their_place(monkeypatch):
+    received = []
+    monkeypatch.setattr(seeds, "train_seeds", lambda *given: received.append(given))
+    answer = call("train", "--model=gmm", "--seeds=0..2,9", "--overwrite")
+    assert answer == Answer(0, "", "")
+    ((options, given),) = received
+    assert given == (0, 1, 2, 9)
+    assert (options.model, options.overwrite, options.model_dir) == ("gmm", True, None)
 
 
 LIGHT = {
@@ -314,6 +337,16 @@ TRAIN = {
     ),
     "foreign directory": (["--model_dir={}/foreign"], "which holds other files."),
     "no directory": (["--model_dir={}/empty.csv/run"], "must be writable; received "),
+    "seeds": (["--seeds=4..0"], "none twice; received '4..0'. For example --seeds=0.."),
+    "seed and seeds": (
+        ["--seed=0", "--seeds=1,2"],
+        "takes --seed or --seeds; received --seed=0 and --seeds=1,2. Leave one",
+    ),
+    "a run of several": (["--model_dir={}/many"], "which holds the runs of several s"),
+    "several in a run": (
+        ["--seeds=0,1", "--model_dir={}/half"],
+        "received {}/half, which holds a single run. Give another, such as --model_",
+    ),
     "another run": (["--model_dir={}/half"], "another run; it differs in dataset: "),
     "context": (["--dataset={}/labels.csv", "--context=y"], "takes no context; recei"),
     "context of built-in": (["--context=y"], "--context is for your own .csv, "),
@@ -321,12 +354,28 @@ TRAIN = {
 }
 DIR = "--model_dir={}/half"
 RUN = "--model_dir={}/run"
+MANY = "--model_dir={}/many"
 OTHERS = {
     "evaluate": ("evaluate", [DIR], "has a report.json; received {}/half, which has"),
     "sample": ("sample", [DIR], "Train first: python -m zoo.train --model=maf --mod"),
     "score": ("score", [DIR, "--input=a", "--output=b"], "received {}/half, which has"),
     "no directory": ("evaluate", ["--model_dir={}/none"], "received {}/none, which"),
     "alone": ("evaluate", [RUN, "again"], "received 'again' alone. See --help."),
+    "several": (
+        "sample",
+        [MANY],
+        "holds those of several seeds. Give one of them: {}/",
+    ),
+    "none of several": (
+        "evaluate",
+        [MANY],
+        "received {}/many/seed-3, none of which is",
+    ),
+    "importance of several": (
+        "evaluate",
+        [MANY, "--num_importance_samples=5"],
+        "with those of several seeds. Give one of them: {}/many/seed-3.",
+    ),
     "importance": (
         "evaluate",
         [RUN, "--num_importance_samples=5"],
