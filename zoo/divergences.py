@@ -1,4 +1,4 @@
-"""How far each latent of a model is from its prior: which ones say something of data."""
+"""How far each latent is from its prior: which of them say something of the data."""
 
 from collections.abc import Sequence
 

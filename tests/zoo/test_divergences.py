@@ -1,4 +1,4 @@
-"""Divergences of single latents: of which rows they are means, and how they are shown."""
+"""Divergences of single latents: whose means they are, and how they are shown."""
 
 import json
 
