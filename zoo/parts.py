@@ -175,8 +175,10 @@ def standard_vae(
             spec.event_shape, filters, between, kernel_size=4, activation=activation
         )
         dense = MLP(between, inner, 2 * latents, activation=activation)
-        rectify = keras.layers.Activation(activation)
-        encoding = encoder_network(spec, Chain([convolutions, rectify, dense]))
+        bend = keras.layers.Activation(activation)
+        encoding = encoder_network(spec, Chain([convolutions, bend, dense]))
+        # Turned round; the last makes whole images, so it has half the width.
+        widths = (*filters[:0:-1], max(filters[0] // 2, 1))
 
         def pixels(num_parameters: int) -> Chain:
             return Chain(
@@ -186,7 +188,7 @@ def standard_vae(
                     ConvolutionalDecoder(
                         between,
                         spec.event_shape,
-                        filters[::-1],
+                        widths,
                         num_parameters,
                         kernel_size=4,
                         activation=activation,
