@@ -168,6 +168,8 @@ LAYOUTS = {
     "grid": ([[-1, -1], [-1, 1], [1, -1], [1, 1]], np.log(4), 0.0),
     "one point": ([[0.5, 0.5]] * 3, 0.0, 0.0),
     "one latent": ([[-1, 0], [0, 0], [1, 0]], np.log(3), 0.0),
+    # Densities of so many latents at once are too large for floats; logarithms not.
+    "many latents": ([[-1] * 300, [0] * 300, [1] * 300], np.log(3), 299 * np.log(3)),
 }
 
 
