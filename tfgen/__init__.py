@@ -3,6 +3,11 @@
 from tfgen import bijectors, distributions, flows, losses, metrics, networks, random
 from tfgen.base import BijectorLayer, DistributionLayer, GenerativeModel
 from tfgen.builders import iaf, maf, nice, nsf, realnvp
+from tfgen.disentangling_objectives import (
+    BetaELBO,
+    CapacityELBO,
+    TotalCorrelationELBO,
+)
 from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
 from tfgen.models import (
     VAE,
@@ -27,7 +32,9 @@ __all__ = [
     "ELBO",
     "VAE",
     "Autoencoder",
+    "BetaELBO",
     "BijectorLayer",
+    "CapacityELBO",
     "ConcreteELBO",
     "ConcreteMixtureVAE",
     "DensityModel",
@@ -43,6 +50,7 @@ __all__ = [
     "Reconstruction",
     "Serializable",
     "Signature",
+    "TotalCorrelationELBO",
     "bijectors",
     "distributions",
     "flows",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfgen.objectives import Objective, require
+from tfgen.objectives import Objective, ramp, require
 
 if TYPE_CHECKING:
     from tfgen.models.concrete_mixture_vae import ConcreteMixtureVAE
@@ -84,9 +84,7 @@ class ConcreteELBO(Objective):
         step = tf.cast(step, model.compute_dtype)
         temperature = self.temperature(step, model.temperature)
         terms = model.relaxed_terms(inputs, seeds, temperature)
-        weight_z = tf.ones([], step.dtype)
-        if self.warm_up > 0:
-            weight_z = tf.minimum(step / self.warm_up, weight_z)
+        weight_z = ramp(step, self.warm_up, step.dtype)
         weight_s = tf.fill(tf.shape(terms["kl_s"]), self.category_weight)
         if "context" in inputs:
             is_known = inputs["context"] >= 0
@@ -99,7 +97,7 @@ class ConcreteELBO(Objective):
         """The temperature of a step: from the start's to the final one."""
         if self.start_temperature is None:
             return tf.constant(final, step.dtype)
-        progress = tf.minimum(step / self.cooling, 1.0)
+        progress = ramp(step, self.cooling, step.dtype)
         return self.start_temperature * (final / self.start_temperature) ** progress
 
 

@@ -87,9 +87,7 @@ class ELBO(Objective):
         """The loss of each row, `[batch]` in nats, and all terms."""
         require(self, model, "kl")
         terms = model.terms(inputs, seeds)
-        weight = tf.ones([], terms["kl"].dtype)
-        if self.warm_up > 0:
-            weight = tf.minimum(tf.cast(step, weight.dtype) / self.warm_up, weight)
+        weight = ramp(step, self.warm_up, terms["kl"].dtype)
         return weight * terms["kl"] - terms["log_likelihood"], terms
 
 
@@ -246,6 +244,13 @@ class Distillation(Objective):
     def get_config(self) -> dict[str, object]:
         """Nothing of the teacher: its weights would be missing."""
         return {"teacher": None}
+
+
+def ramp(step: tf.Tensor, steps: int, dtype: str | tf.DType) -> tf.Tensor:
+    """From 0 at the first step to 1 after so many, and 1 from then on; a scalar."""
+    if steps == 0:
+        return tf.ones([], dtype)
+    return tf.minimum(tf.cast(step, dtype) / steps, 1.0)
 
 
 def require(objective: Objective, model: "GenerativeModel", term: str) -> None:

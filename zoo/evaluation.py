@@ -7,11 +7,11 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from tfgen import ConcreteMixtureVAE, GenerativeModel, random
+from tfgen import VAE, ConcreteMixtureVAE, GenerativeModel, random
 from tfgen.distributions import Flow
 from tfgen.flows import Logit, Scale
 from tfgen.metrics import bits_per_dim, logit_space_log_prob
-from zoo import classification
+from zoo import classification, divergences
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
@@ -112,6 +112,10 @@ def report_on(
         agreement = classification.agreement(model, data)
         if agreement is not None:
             report["classification"] = agreement
+    if isinstance(model, VAE):
+        means = divergences.kl_per_latent(model, data.test.x)
+        if means is not None:
+            report["kl_per_latent"] = means
     if num_importance_samples > 0:
         values = model.importance_log_prob(
             data.test.x, num_importance_samples, seed=EVALUATION_SEED
@@ -243,6 +247,7 @@ def describe(
             "others are of the relaxed model)"
         )
     lines += classification.describe(report.get("classification", {}))
+    lines += divergences.describe(report.get("kl_per_latent", []))
     if "importance" in report:
         shown = Estimate(**report["importance"]["test"])
         lines.append(

@@ -16,9 +16,17 @@ from tfgen.distributions import (
     Flow,
     Gaussian,
     GreyBernoulli,
+    StandardNormal,
 )
 from tfgen.flows import Flatten, Logit, Scale, Standardize
-from tfgen.networks import MLP, Chain, Normalize, OneHot
+from tfgen.networks import (
+    MLP,
+    Chain,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Normalize,
+    OneHot,
+)
 from zoo.data import DataSpec
 
 ContextNetwork: TypeAlias = OneHot | Normalize
@@ -133,6 +141,65 @@ def dense_decoder(
         )
 
     return decoder(spec, network, likelihood)
+
+
+def standard_vae(
+    spec: DataSpec,
+    latents: int,
+    filters: Sequence[int],
+    hidden_units: Sequence[int],
+    activation: str,
+    likelihood: str,
+    objective: tfgen.Objective,
+) -> tfgen.VAE:
+    """A VAE with Gaussian posteriors and a standard normal prior.
+
+    For images of side 64 by convolutions, of which each halves the side, and dense
+    layers between them and the codes. For other data by dense layers alone.
+
+    Args:
+        spec: The data.
+        latents: Size of the code.
+        filters: Width of each convolution, from the image on.
+        hidden_units: Of the dense layers, from the data on.
+        activation: Of hidden layers.
+        likelihood: As for `decoder`.
+        objective: What is minimised.
+    """
+    if not spec.is_image or spec.event_shape[:2] != (64, 64):
+        encoding = dense_encoder(spec, hidden_units, activation, 2 * latents)
+        decoding = dense_decoder(spec, hidden_units, activation, latents, likelihood)
+    else:
+        between, *inner = hidden_units
+        convolutions = ConvolutionalEncoder(
+            spec.event_shape, filters, between, kernel_size=4, activation=activation
+        )
+        dense = MLP(between, inner, 2 * latents, activation=activation)
+        bend = keras.layers.Activation(activation)
+        encoding = encoder_network(spec, Chain([convolutions, bend, dense]))
+        # Turned round; the last makes whole images, so it has half the width.
+        widths = (*filters[:0:-1], max(filters[0] // 2, 1))
+
+        def pixels(num_parameters: int) -> Chain:
+            return Chain(
+                [
+                    MLP(latents, inner[::-1], between, activation=activation),
+                    keras.layers.Activation(activation),
+                    ConvolutionalDecoder(
+                        between,
+                        spec.event_shape,
+                        widths,
+                        num_parameters,
+                        kernel_size=4,
+                        activation=activation,
+                    ),
+                ]
+            )
+
+        decoding = decoder(spec, pixels, likelihood)
+    return tfgen.VAE(
+        Gaussian([latents], encoding), decoding, StandardNormal([latents]), objective
+    )
 
 
 def num_classes(spec: DataSpec, model: str) -> int:

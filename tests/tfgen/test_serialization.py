@@ -27,6 +27,11 @@ from tfgen import (
     networks,
 )
 from tfgen.bijectors import Additive, Affine, RationalQuadratic, Transformer
+from tfgen.disentangling_objectives import (
+    BetaELBO,
+    CapacityELBO,
+    TotalCorrelationELBO,
+)
 from tfgen.mixture_objectives import ConcreteELBO, MixturePretraining
 from tfgen.networks.dense import Dense
 from tfgen.networks.masked_dense import MaskedDense
@@ -180,6 +185,8 @@ PARTS = {
         "network": networks.MLP(3, [], DIAGONAL_SIZE + 3),
     },
     distributions.StandardNormal: {"event_shape": (2, 2)},
+    BetaELBO: {"beta": 2.0, "warm_up": 5},
+    CapacityELBO: {"gamma": 30.0, "capacity": 25.0, "steps": 100},
     ConcreteELBO: {
         "warm_up": 5,
         "category_weight": 0.5,
@@ -193,6 +200,7 @@ PARTS = {
     MaximumLikelihood: {},
     MixturePretraining: {"weight": 0.5},
     Reconstruction: {},
+    TotalCorrelationELBO: {"alpha": 0.5, "beta": 2.0, "gamma": 3.0},
     Autoencoder: {
         "encoder": networks.MLP(3, [], 2),
         "decoder": distributions.Bernoulli([3], networks.MLP(2, [], 3)),

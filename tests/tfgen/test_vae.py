@@ -95,6 +95,20 @@ def test_the_closed_form_is_taken_where_there_is_one():
     assert not np.any(np.isclose(terms["elbo"], LAW.logpdf(x), rtol=1e-6))
 
 
+def test_latents_have_divergences_of_their_own():
+    model, x = linear(posterior(stretch=1.3)), data()
+    loc, variance = (x - B) @ W / S**2 / PRECISION, 1.3**2 / PRECISION
+    # KL(N(m, v) || N(0, 1)) = (v + m**2 - 1 - log(v)) / 2
+    expected = 0.5 * (variance + loc**2 - 1 - np.log(variance))
+    np.testing.assert_allclose(model.kl_per_latent(x), expected, rtol=1e-9)
+    kl = model.terms({"x": x}, seeds())["kl"]
+    np.testing.assert_allclose(np.sum(expected, axis=1), kl, rtol=1e-9)
+    # Of latents that depend on each other there is but one, of all together.
+    mixture = Mixture([2], 2, "full", dtype="float64")
+    for other in (linear(as_flow(posterior())), linear(prior=mixture)):
+        assert other.kl_per_latent(x) is None
+
+
 def test_closed_form_and_draws_agree_on_average():
     rows = 20_000
     x = np.repeat(data(1)[np.newaxis], rows, axis=0)

@@ -3,9 +3,11 @@
 import math
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfgen import random
 from tfgen.base import ArrayLike, DistributionLayer, repeat_rows
+from tfgen.losses import kl_divergence
 from tfgen.models.latent import LatentModel, known
 from tfgen.objectives import Objective
 from tfgen.signatures import Tensors
@@ -35,8 +37,8 @@ class VAE(LatentModel):
         encoder: `q(z | x)`; its context is `x`.
         decoder: `p(x | z)`; its context is `z`.
         prior: `p(z)`.
-        objective: What `fit` minimises; by default minus the bound. See `ELBO` and
-            `ImportanceWeighted`.
+        objective: What `fit` minimises; by default minus the bound. See `ELBO`,
+            `ImportanceWeighted`, `BetaELBO`, `CapacityELBO`, `TotalCorrelationELBO`.
         **kwargs: `name` and `dtype`.
 
     Raises:
@@ -86,6 +88,12 @@ class VAE(LatentModel):
         """`elbo`, `log_likelihood` and `kl`, `[batch]` in nats, from one draw."""
         x = self.data(inputs)
         z, kl = self.encoder.sample_and_kl(seeds, self.prior.distribution(), x)
+        return self.terms_at(x, z, kl)
+
+    def terms_at(
+        self, x: tf.Tensor, z: tf.Tensor, kl: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """The terms of data, given a code `z` of each row and the divergence `kl`."""
         log_likelihood = self.decoder.distribution(z).log_prob(x)
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
 
@@ -130,6 +138,19 @@ class VAE(LatentModel):
         if loc is None or scale is None:
             return {"z": self.encoder.sample(seeds, x)}
         return {"loc": loc, "scale": scale}
+
+    def kl_per_latent(self, x: ArrayLike) -> tf.Tensor | None:
+        """Divergence of each latent from its prior: `[batch, *code_shape]`, nats.
+
+        Over the latents of a row they add up to `kl`. None unless latents are
+        independent, in the prior and given `x`, with a closed form as Gaussians have.
+        """
+        x = self.data({"x": tf.convert_to_tensor(x)})
+        posterior, prior = self.encoder.distribution(x), self.prior.distribution()
+        for codes in (posterior, prior):
+            if not isinstance(codes, tfd.Independent):
+                return None
+        return kl_divergence(posterior.distribution, prior.distribution)
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
         """Starts the encoder's networks, which see the data, and the decoder."""

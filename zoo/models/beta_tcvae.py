@@ -1,0 +1,47 @@
+"""beta-TCVAE (Chen et al., 2018): a VAE with a weight on the total correlation.
+
+    python -m zoo.train --model=beta_tcvae --set=beta=6
+
+The divergence has three parts: what a code says of its row (weight `alpha`), what
+latents say of each other (`beta`), and how far each is from its prior (`gamma`).
+Latents become independent of each other without saying less of the data, as they do in
+`beta_vae`. The networks are those of `beta_vae`, and what is reported is the bound.
+
+The total correlation is estimated from the other rows of a batch: larger batches
+estimate it better.
+"""
+
+import tfgen
+from zoo.data import DataSpec
+from zoo.parts import standard_vae
+from zoo.recipe import Recipe
+
+
+def build(
+    spec: DataSpec,
+    *,
+    alpha: float = 1.0,
+    beta: float = 6.0,
+    gamma: float = 1.0,
+    latents: int = 10,
+    filters: tuple[int, ...] = (32, 32, 64, 64),
+    hidden_units: tuple[int, ...] = (256,),
+    activation: str = "relu",
+    likelihood: str = "auto",
+) -> tfgen.GenerativeModel:
+    """Gaussian posteriors, a standard normal prior."""
+    objective = tfgen.TotalCorrelationELBO(alpha, beta, gamma)
+    return standard_vae(
+        spec, latents, filters, hidden_units, activation, likelihood, objective
+    )
+
+
+RECIPE = Recipe(
+    build=build,
+    dataset="digits",
+    batch_size=128,
+    learning_rate=1e-3,
+    epochs=100,
+    jit_compile=False,  # On CPUs XLA is slower for strided convolutions.
+    tiny={"latents": 2, "hidden_units": (16,)},
+)
