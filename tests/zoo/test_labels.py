@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -170,9 +171,48 @@ def test_all_metrics_are_of_the_last_stage(runs):
 def test_categories_are_those_of_large_chunks_too(runs, monkeypatch):
     run = open_run(str(runs[0] / "gmvae"))
     x = run.load_data().test.x
-    together = classification.categories(run.model, x)
+    together = classification.log_probs(run.model, x)
     monkeypatch.setattr(classification, "_CHUNK", 50)
-    np.testing.assert_array_equal(classification.categories(run.model, x), together)
+    apart = classification.log_probs(run.model, x)
+    np.testing.assert_allclose(apart, together, rtol=1e-4, atol=1e-5)
+
+
+def _answers(told=True, grouped=True):
+    """A model whose answers are its data, and five rows: 7 has three, 2 and 4 one."""
+    x = np.log([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.4, 0.6], [0.3, 0.7]])
+    group = np.array([7, 2, 7, 7, 4]) if grouped else None
+    label = np.array([0, 1, 0, 0, 0])
+    split = Split(x, np.full(5, 0 if told else -1), label=label, group=group)
+    spec = DataSpec("answers", (2,), "float32", context=ContextSpec((), "int32", 2))
+    model = SimpleNamespace(category_log_prob=lambda x: x)
+    return classification.agreement(model, DataSet(spec, split, split, split))
+
+
+def test_groups_have_the_category_of_the_highest_sum():
+    report = _answers()
+    for name in ("validation", "test"):
+        # Of group 7 one window is right, and outweighs two.
+        assert report[name]["accuracy"] == pytest.approx(2 / 5)
+        assert report[name]["group_accuracy"] == pytest.approx(2 / 3)
+        assert (report[name]["rows"], report[name]["groups"]) == (5, 3)
+    lines = classification.describe(report)
+    told = "5 training labels told"
+    assert f"  test       accuracy       0.4000   (5 rows, {told})" in lines
+    assert f"  test       of groups      0.6667   (3 groups, {told})" in lines
+
+
+@pytest.mark.parametrize("options", [{"told": False}, {"grouped": False}])
+def test_there_is_no_accuracy_of_groups_without_them_or_labels(options):
+    report = _answers(**options)
+    assert not {"group_accuracy", "groups"} & {*report["test"]}
+    assert not any("groups" in line for line in classification.describe(report))
+
+
+def test_sums_are_of_groups_in_order_of_their_numbers():
+    log_prob = np.array([[1, 2], [10, 20], [100, 200], [1000, 2000]], "float32")
+    total, first = classification.group_sums(log_prob, np.array([5, 3, 5, 9]))
+    np.testing.assert_array_equal(total, [[10, 20], [101, 202], [1000, 2000]])
+    np.testing.assert_array_equal(first, [1, 0, 3])
 
 
 def test_models_without_categories_have_no_first_stage(tmp_path):
