@@ -1,14 +1,14 @@
-"""Who is moving: logistic regression, an MLP and `gmvae_supervised`, on the same windows.
+"""Who is moving: three classifiers, on the windows that models see.
 
     python -m benchmarks.skeletons [--data_dir path/to/npz] [DATASET ...]
 
-They classify the windows of `skeletons` and `skeletons_actions` (or of sets that are
-named, such as `walkers`), flat and standardised. Settings are those with the highest
+Logistic regression, an MLP and `gmvae_supervised` classify the windows of `skeletons` and
+`skeletons_actions` (or of sets that are named, such as `walkers`), standardised. Settings are those with the highest
 accuracy on the windows of the validation split: for logistic regression the strength of
 the penalty; for the MLP layers, penalty and learning rate, with the first seed, and for
-each seed the epoch. Those of `gmvae_supervised` stand below; its epoch is that of the
-highest bound, as in `zoo.train`. Nothing is fitted to validation rows, and test rows choose nothing.
-A sequence gets the person with the highest sum of log-probabilities over its windows.
+each seed the epoch; for `gmvae_supervised` what stands below, and the epoch is that of
+the highest bound, as always in `zoo.train`. Nothing is fitted to validation rows, and
+test rows choose nothing. A sequence gets the person with the highest sum of log-probabilities over its windows.
 """
 
 import argparse
@@ -118,9 +118,7 @@ def mlp(windows: Windows) -> tuple[str, list[np.ndarray]]:
     return told, [log_prob for _, _, log_prob in found]
 
 
-def mixture_vae(
-    windows: Windows, data_dir: str | None
-) -> tuple[str, list[np.ndarray]]:
+def mixture_vae(windows: Windows, data_dir: str | None) -> tuple[str, list[np.ndarray]]:
     """Settings, and for each seed the log-probabilities of the test rows."""
     reports, answers = [], []
     for seed in SEEDS:

@@ -177,7 +177,7 @@ def test_categories_are_those_of_large_chunks_too(runs, monkeypatch):
     np.testing.assert_allclose(apart, together, rtol=1e-4, atol=1e-5)
 
 
-def _answers(told=True, grouped=True):
+def _answers(*, told=True, grouped=True):
     """A model whose answers are its data, and five rows: 7 has three, 2 and 4 one."""
     x = np.log([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.4, 0.6], [0.3, 0.7]])
     group = np.array([7, 2, 7, 7, 4]) if grouped else None

@@ -66,8 +66,8 @@ class ConcreteMixtureVAE(LatentModel):
         q(s | x) ~ exp(encoder's logits) ((1 - smoothing) r(s | x) + smoothing / K)
         r(s | x) ~ p(s) exp(-KL(q(z | s, x) || p(z | s)))
 
-    Without `code_evidence` it is `softmax(encoder's logits)`. Where all rows have labels
-    `r` is soon sure of them, and leaves the encoder's logits nothing to learn.
+    Without `code_evidence` it is `softmax(encoder's logits)`. Where all rows have a
+    label, `r` is soon sure of it and leaves the encoder's logits nothing to learn.
 
     Args:
         encoder: `q(z, s | x)`: a mixture with a network, whose context is `x`.
