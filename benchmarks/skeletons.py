@@ -2,13 +2,15 @@
 
     python -m benchmarks.skeletons [--data_dir path/to/npz] [DATASET ...]
 
-Logistic regression, an MLP and `gmvae_supervised` classify the windows of `skeletons` and
-`skeletons_actions` (or of sets that are named, such as `walkers`), standardised. Settings are those with the highest
-accuracy on the windows of the validation split: for logistic regression the strength of
-the penalty; for the MLP layers, penalty and learning rate, with the first seed, and for
-each seed the epoch; for `gmvae_supervised` what stands below, and the epoch is that of
-the highest bound, as always in `zoo.train`. Nothing is fitted to validation rows, and
-test rows choose nothing. A sequence gets the person with the highest sum of log-probabilities over its windows.
+Logistic regression, an MLP and `gmvae_supervised` classify the windows of `skeletons`
+and `skeletons_actions` (or of sets that are named, such as `walkers`), standardised.
+Settings are those with the highest accuracy on the windows of the validation split: for
+logistic regression the strength of the penalty; for the MLP layers, penalty and
+learning rate, with the first seed, and for each seed the epoch. Those of
+`gmvae_supervised` were chosen so beforehand, and are constants here; its epoch is that
+of the highest bound, as always in `zoo.train`. Nothing is fitted to validation rows,
+and test rows choose nothing. A sequence gets the person with the highest sum of
+log-probabilities over its windows.
 """
 
 import argparse
