@@ -1,7 +1,6 @@
 """How well the categories of a model agree with labels that it was not told."""
 
 import numpy as np
-import tensorflow as tf
 
 from tfgen import ConcreteMixtureVAE
 from tfgen.metrics import accuracy, clustering_accuracy, normalized_mutual_information
@@ -13,9 +12,8 @@ _CHUNK = 1_000
 
 def log_probs(model: ConcreteMixtureVAE, x: np.ndarray) -> np.ndarray:
     """`log q(s | x)` of the categories of each row: `[rows, K]`."""
-    answer = tf.function(model.category_log_prob, reduce_retracing=True)
     parts = [
-        answer(tf.constant(x[start : start + _CHUNK]))
+        model.category_log_prob(x[start : start + _CHUNK])
         for start in range(0, len(x), _CHUNK)
     ]
     return np.concatenate(parts)

@@ -1,6 +1,7 @@
 """Labels that a model is told, those that it is not, and what is said of both."""
 
 import contextlib
+import csv
 import dataclasses
 import io
 import json
@@ -228,6 +229,44 @@ def test_models_without_categories_have_no_first_stage(tmp_path):
             )
         )
     assert not (tmp_path / "vae").exists()
+
+
+def test_the_epoch_may_be_that_of_the_highest_accuracy(tmp_path):
+    # At so large a rate the bound and the accuracy go up and down.
+    fields = {**FIELDS, "epochs": 6, "learning_rate": 0.1, "schedule": "constant"}
+    report = train(
+        Options(
+            model="gmvae_supervised",
+            model_dir=str(tmp_path / "run"),
+            settings={**SETTINGS, "label_weight": "100", "code_evidence": "false"},
+            fields={**fields, "monitor": "accuracy"},
+        )
+    )
+    with (tmp_path / "run" / "metrics.csv").open(newline="") as file:
+        metrics = list(csv.DictReader(file))
+    bounds, found = (
+        [float(row[f"val_{name}"]) for row in metrics] for name in ("elbo", "accuracy")
+    )
+    assert report["best_epoch"] == np.argmax(found) + 1 != np.argmax(bounds) + 1
+    validation = report["classification"]["validation"]
+    assert validation["accuracy"] == pytest.approx(max(found))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("vae", "for a VAE on digits"), ("gmvae", "digits, where no label is told")],
+)
+def test_without_labels_no_accuracy_chooses_the_epoch(model, message, tmp_path):
+    options = Options(
+        model=model,
+        dataset="digits",
+        model_dir=str(tmp_path / "run"),
+        settings=SETTINGS,
+        fields={**FIELDS, "monitor": "accuracy"},
+    )
+    with pytest.raises(ValueError, match=f"monitor=accuracy .*{message}"):
+        train(options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_rows_to_be_scored_need_no_label(tmp_path):
