@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import GenerativeModel, random
-from zoo import binarization
+from tfgen import ConcreteMixtureVAE, GenerativeModel, random
+from tfgen.metrics import accuracy
+from zoo import binarization, classification
 from zoo.data import DataSet, Split
 from zoo.model_dir import ModelDir
 from zoo.recipe import Recipe
@@ -56,7 +57,7 @@ def fit(
     """Trains the model and leaves it with its best weights.
 
     The best weights are those with the highest first term on the validation split,
-    whatever the objective. Writes `metrics.csv` and TensorBoard logs.
+    whatever the objective, or the highest accuracy, as the recipe says. Writes `metrics.csv` and TensorBoard logs.
 
     Args:
         model: An adapted model.
@@ -100,13 +101,18 @@ def fit(
     optimizer.build(model.trainable_variables)
     # For students too: minus its mean is the cross-entropy of the data, which sees what
     # the student leaves out, where the divergence from the teacher sees draws alone.
-    term = model.term_names[0]
-    best = KeepBest(f"val_{term}", recipe.patience)
+    monitor = f"val_{model.term_names[0]}"
+    # Before there are categories they have no accuracy.
+    classifies = recipe.monitor == "accuracy" and is_last
+    if classifies:
+        monitor = "val_accuracy"
+    best = KeepBest(monitor, recipe.patience)
     log = Log(directory, best, steps, recipe.epochs, stage)
     callbacks = [
         # Averaged weights are in place from validation to the end of the epoch.
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
         StopOnFailure(),
+        *([AddAccuracy(data.validation)] if classifies else []),
         best,
         log,
     ]
@@ -139,6 +145,21 @@ def fit(
         seconds=time.monotonic() - start,
         history=log.history,
     )
+
+
+def check_monitor(model: GenerativeModel, data: DataSet, recipe: Recipe) -> None:
+    """Raises ValueError where the recipe asks for an accuracy that there is not."""
+    if recipe.monitor != "accuracy":
+        return
+    train = data.train
+    told = train.label is not None and np.any(np.asarray(train.context) >= 0)
+    if not isinstance(model, ConcreteMixtureVAE) or not told:
+        raise ValueError(
+            "The accuracy on validation rows is that of models which are told labels "
+            f"as a prior; received monitor=accuracy for a {type(model).__name__} on "
+            f"{data.spec.name}{'' if told else ', where no label is told'}. Leave it "
+            "out, or take gmvae_supervised."
+        )
 
 
 def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
@@ -245,6 +266,24 @@ def _tensors(split: Split) -> dict[str, tf.Tensor]:
     if split.context is not None:
         arrays["context"] = tf.constant(split.context)
     return arrays
+
+
+class AddAccuracy(keras.callbacks.Callback):
+    """Adds to what is known of an epoch the share of rows whose label is found.
+
+    Args:
+        split: Rows with labels.
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__()
+        self.split = split
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Classifies all rows; later callbacks find the answer in `logs`."""
+        if logs is not None:
+            found = classification.log_probs(self.model, self.split.x).argmax(axis=1)
+            logs["val_accuracy"] = accuracy(found, self.split.label)
 
 
 class KeepBest(keras.callbacks.Callback):

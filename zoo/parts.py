@@ -226,6 +226,8 @@ def mixture_vae(
     temperature: float,
     objective: tfgen.Objective,
     pretraining: tfgen.Objective | None = None,
+    *,
+    code_evidence: bool = True,
 ) -> tfgen.ConcreteMixtureVAE:
     """A Gaussian-mixture VAE by dense layers, with one Gaussian `q(z | x)` a row.
 
@@ -239,6 +241,7 @@ def mixture_vae(
         temperature: Of the categories.
         objective: What is minimised.
         pretraining: What a first stage minimises.
+        code_evidence: Whether the code tells the encoder of the category.
     """
     if spec.context is not None and spec.context.num_classes is None:
         raise ValueError(
@@ -254,6 +257,7 @@ def mixture_vae(
         temperature=temperature,
         objective=objective,
         pretraining=pretraining,
+        code_evidence=code_evidence,
     )
 
 

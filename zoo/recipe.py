@@ -38,7 +38,10 @@ class Recipe:
         learning_rate: Of Adam, at the start.
         epochs: How many at most.
         schedule: `cosine` (down to 0 at the last step) or `constant`.
-        patience: Epochs without a better validation term before stopping; 0 for never.
+        monitor: What chooses the epoch whose weights are kept, on validation rows:
+            `term`, the first of the model's, or `accuracy`, for models that are told
+            labels as a prior: the share of rows whose category is the label.
+        patience: Epochs without a better one before stopping; 0 for never.
         clip_norm: Global norm to which gradients are clipped; 0 for no clipping.
         weight_decay: Decoupled weight decay, times the learning rate.
         weight_averaging: Momentum of the exponential moving average of the weights that
@@ -64,6 +67,7 @@ class Recipe:
     learning_rate: float = 1e-3
     epochs: int = 100
     schedule: str = "cosine"
+    monitor: str = "term"
     patience: int = 0
     clip_norm: float = 1.0
     weight_decay: float = 0.0
@@ -87,6 +91,7 @@ class Recipe:
             "epochs is at least 1": self.epochs >= 1,
             "schedule is 'cosine' or 'constant'": self.schedule
             in ("cosine", "constant"),
+            "monitor is 'term' or 'accuracy'": self.monitor in ("term", "accuracy"),
             "patience is at least 0": self.patience >= 0,
             "pretraining_epochs is at least 0": self.pretraining_epochs >= 0,
             "num_labels is at least -1": self.num_labels is None

@@ -67,8 +67,15 @@ _FIELDS = {
     "schedule": flags.DEFINE_enum(
         "schedule", None, ["cosine", "constant"], "Of the learning rate."
     ),
+    "monitor": flags.DEFINE_enum(
+        "monitor",
+        None,
+        ["term", "accuracy"],
+        "What chooses the best epoch, on validation rows: the model's first term, or, "
+        "where labels are a prior, how many are found.",
+    ),
     "patience": flags.DEFINE_integer(
-        "patience", None, "Epochs without a better validation term; 0 never stops."
+        "patience", None, "Epochs without a better one; 0 never stops."
     ),
     "clip_norm": flags.DEFINE_float("clip_norm", None, "Of all gradients; 0 for none."),
     "weight_decay": flags.DEFINE_float("weight_decay", None, "Decoupled weight decay."),

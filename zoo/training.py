@@ -12,7 +12,7 @@ import keras
 from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
 from zoo import evaluation, labels, pictures, registry, showing
 from zoo.data import DataSet, load
-from zoo.fitting import Fitted, fit
+from zoo.fitting import Fitted, check_monitor, fit
 from zoo.model_dir import Json, ModelDir, versions
 from zoo.recipe import Recipe
 
@@ -184,6 +184,7 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
     model = plan.build()
     if plan.recipe.pretraining_epochs:
         _require_pretraining(model, plan)
+    check_monitor(model, data, plan.recipe)
     if plan.teacher is not None:
         # What cannot be taught is refused before there is a teacher.
         untrained = Distillation(plan.teacher.build())

@@ -37,9 +37,10 @@ def unbounded(log_scale):
 class Posterior(keras.layers.Layer):
     """A network whose outputs make the posterior of the linear model exact."""
 
-    def __init__(self, loc, scale, weights):
+    def __init__(self, loc, scale, weights, code_evidence):
         super().__init__(dtype="float64")
         self.prior = loc, scale, weights
+        self.code_evidence = code_evidence
         self.built = True
 
     def call(self, x):
@@ -52,11 +53,12 @@ class Posterior(keras.layers.Layer):
         best = tf.nn.softmax(np.log(weights) - tf.reduce_sum(q.kl_divergence(p), -1))
         smooth = (1 - SMOOTHING) * best + SMOOTHING / len(loc)
         wanted = np.log(weights) + evidences(x, loc, scale)
+        logits = wanted - tf.math.log(smooth) if self.code_evidence else wanted
         log_scale = unbounded(np.log(1 / np.sqrt(precision)))
         log_scale = tf.broadcast_to(log_scale, tf.shape(mean))
         rows = tf.shape(x)[0]
         parts = (tf.reshape(part, [rows, -1]) for part in (mean, log_scale))
-        return tf.concat([wanted - tf.math.log(smooth), *parts], axis=1)
+        return tf.concat([logits, *parts], axis=1)
 
 
 def evidences(x, loc, scale):
@@ -70,19 +72,20 @@ def evidences(x, loc, scale):
     return tf.stack([law.log_prob(x) for law in laws], axis=1)
 
 
-def linear(loc=LOC, scale=SCALE, weights=WEIGHTS, **options):
+def linear(loc=LOC, scale=SCALE, weights=WEIGHTS, *, code_evidence=True, **options):
     network = MLP(2, [], 6, dtype="float64")
     kernel = np.stack([W.T, np.zeros_like(W.T)], axis=-1).reshape(2, -1)
     bias = np.stack([B, np.full(3, unbounded(np.log(S)))], axis=-1)
     network.set_weights([kernel, bias.ravel()])
     prior = ConcreteMixture([2], len(loc), dtype="float64")
     prior.start(weights, loc, scale)
-    posterior = Posterior(loc, scale, weights)
+    posterior = Posterior(loc, scale, weights, code_evidence)
     return ConcreteMixtureVAE(
         ConcreteMixture([2], len(loc), posterior, dtype="float64"),
         Gaussian([3], network, dtype="float64"),
         prior,
         smoothing=SMOOTHING,
+        code_evidence=code_evidence,
         dtype="float64",
         **options,
     )
@@ -114,9 +117,11 @@ def corners(monkeypatch):
     return len(points)
 
 
-def test_the_discrete_bound_is_tight_at_the_exact_posterior(corners):
+@pytest.mark.parametrize("code_evidence", [True, False])
+def test_the_discrete_bound_is_tight_at_the_exact_posterior(corners, code_evidence):
     x = np.repeat(X, corners, axis=0)
-    terms = linear().discrete_terms({"x": x}, seeds(len(x)))
+    model = linear(code_evidence=code_evidence)
+    terms = model.discrete_terms({"x": x}, seeds(len(x)))
     expected = scipy.special.logsumexp(
         np.log(WEIGHTS) + evidences(X, LOC, SCALE), axis=1
     )
@@ -182,9 +187,23 @@ def test_the_relaxed_terms_are_those_of_the_draw():
     np.testing.assert_allclose(terms["elbo"], log_likelihood - kl_z - kl_s, rtol=1e-12)
 
 
-def test_classes_are_the_exact_posterior_where_it_is_known():
+@pytest.mark.parametrize("code_evidence", [True, False])
+def test_classes_are_the_exact_posterior_where_it_is_known(code_evidence):
+    model = linear(code_evidence=code_evidence)
     expected = scipy.special.softmax(np.log(WEIGHTS) + evidences(X, LOC, SCALE), axis=1)
-    np.testing.assert_allclose(linear().classify(X), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.classify(X), expected, rtol=1e-9)
+    log_prob = model.category_log_prob(X)
+    np.testing.assert_allclose(log_prob, np.log(expected), rtol=1e-9, atol=1e-12)
+
+
+def test_logarithms_of_no_probability_are_finite():
+    network = MLP(4, [], 3 + 2 * 2)
+    network.set_weights([np.zeros([4, 7]), np.eye(7)[1] * 1000])
+    encoder = ConcreteMixture([2], 3, network)
+    model = small(encoder=encoder, code_evidence=False)
+    np.testing.assert_array_equal(model.classify(bits())[0], [0, 1, 0])
+    log_prob = model.category_log_prob(bits())
+    np.testing.assert_array_equal(log_prob[0], [-1000, 0, -1000])
 
 
 def test_codes_are_those_of_the_mixture():

@@ -209,6 +209,7 @@ def test_every_flag_reaches_its_place(monkeypatch):
         "batch_size": 7,
         "learning_rate": 0.5,
         "schedule": "constant",
+        "monitor": "accuracy",
         "patience": 4,
         "clip_norm": 0.0,
         "weight_decay": 0.25,

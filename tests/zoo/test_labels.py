@@ -1,9 +1,11 @@
 """Labels that a model is told, those that it is not, and what is said of both."""
 
 import contextlib
+import csv
 import dataclasses
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -170,9 +172,48 @@ def test_all_metrics_are_of_the_last_stage(runs):
 def test_categories_are_those_of_large_chunks_too(runs, monkeypatch):
     run = open_run(str(runs[0] / "gmvae"))
     x = run.load_data().test.x
-    together = classification.categories(run.model, x)
+    together = classification.log_probs(run.model, x)
     monkeypatch.setattr(classification, "_CHUNK", 50)
-    np.testing.assert_array_equal(classification.categories(run.model, x), together)
+    apart = classification.log_probs(run.model, x)
+    np.testing.assert_allclose(apart, together, rtol=1e-4, atol=1e-5)
+
+
+def _answers(*, told=True, grouped=True):
+    """A model whose answers are its data, and five rows: 7 has three, 2 and 4 one."""
+    x = np.log([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.4, 0.6], [0.3, 0.7]])
+    group = np.array([7, 2, 7, 7, 4]) if grouped else None
+    label = np.array([0, 1, 0, 0, 0])
+    split = Split(x, np.full(5, 0 if told else -1), label=label, group=group)
+    spec = DataSpec("answers", (2,), "float32", context=ContextSpec((), "int32", 2))
+    model = SimpleNamespace(category_log_prob=lambda x: x)
+    return classification.agreement(model, DataSet(spec, split, split, split))
+
+
+def test_groups_have_the_category_of_the_highest_sum():
+    report = _answers()
+    for name in ("validation", "test"):
+        # Of group 7 one window is right, and outweighs two.
+        assert report[name]["accuracy"] == pytest.approx(2 / 5)
+        assert report[name]["group_accuracy"] == pytest.approx(2 / 3)
+        assert (report[name]["rows"], report[name]["groups"]) == (5, 3)
+    lines = classification.describe(report)
+    told = "5 training labels told"
+    assert f"  test       accuracy       0.4000   (5 rows, {told})" in lines
+    assert f"  test       of groups      0.6667   (3 groups, {told})" in lines
+
+
+@pytest.mark.parametrize("options", [{"told": False}, {"grouped": False}])
+def test_there_is_no_accuracy_of_groups_without_them_or_labels(options):
+    report = _answers(**options)
+    assert not {"group_accuracy", "groups"} & {*report["test"]}
+    assert not any("groups" in line for line in classification.describe(report))
+
+
+def test_sums_are_of_groups_in_order_of_their_numbers():
+    log_prob = np.array([[1, 2], [10, 20], [100, 200], [1000, 2000]], "float32")
+    total, first = classification.group_sums(log_prob, np.array([5, 3, 5, 9]))
+    np.testing.assert_array_equal(total, [[10, 20], [101, 202], [1000, 2000]])
+    np.testing.assert_array_equal(first, [1, 0, 3])
 
 
 def test_models_without_categories_have_no_first_stage(tmp_path):
@@ -188,6 +229,44 @@ def test_models_without_categories_have_no_first_stage(tmp_path):
             )
         )
     assert not (tmp_path / "vae").exists()
+
+
+def test_the_epoch_may_be_that_of_the_highest_accuracy(tmp_path):
+    # At so large a rate the bound and the accuracy go up and down.
+    fields = {**FIELDS, "epochs": 6, "learning_rate": 0.1, "schedule": "constant"}
+    report = train(
+        Options(
+            model="gmvae_supervised",
+            model_dir=str(tmp_path / "run"),
+            settings={**SETTINGS, "label_weight": "100", "code_evidence": "false"},
+            fields={**fields, "monitor": "accuracy"},
+        )
+    )
+    with (tmp_path / "run" / "metrics.csv").open(newline="") as file:
+        metrics = list(csv.DictReader(file))
+    bounds, found = (
+        [float(row[f"val_{name}"]) for row in metrics] for name in ("elbo", "accuracy")
+    )
+    assert report["best_epoch"] == np.argmax(found) + 1 != np.argmax(bounds) + 1
+    validation = report["classification"]["validation"]
+    assert validation["accuracy"] == pytest.approx(max(found))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("vae", "for a VAE on digits"), ("gmvae", "digits, where no label is told")],
+)
+def test_without_labels_no_accuracy_chooses_the_epoch(model, message, tmp_path):
+    options = Options(
+        model=model,
+        dataset="digits",
+        model_dir=str(tmp_path / "run"),
+        settings=SETTINGS,
+        fields={**FIELDS, "monitor": "accuracy"},
+    )
+    with pytest.raises(ValueError, match=f"monitor=accuracy .*{message}"):
+        train(options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_rows_to_be_scored_need_no_label(tmp_path):

@@ -41,6 +41,7 @@ REFUSED = {
     "infinite": ({"clip_norm": float("inf")}, "clip_norm is finite"),
     "no epochs": ({"epochs": 0}, "epochs is at least 1"),
     "unknown schedule": ({"schedule": "linear"}, "'cosine' or 'constant'"),
+    "unknown monitor": ({"monitor": "loss"}, "'term' or 'accuracy'"),
     "negative patience": ({"patience": -1}, "patience is at least 0"),
     "negative norm": ({"clip_norm": -1.0}, "clip_norm is at least 0"),
     "negative decay": ({"weight_decay": -0.1}, "weight_decay is at least 0"),

@@ -60,6 +60,9 @@ class ConcreteMixtureVAE(LatentModel):
         q(s | x) ~ exp(encoder's logits) ((1 - smoothing) r(s | x) + smoothing / K)
         r(s | x) ~ p(s) exp(-KL(q(z | s, x) || p(z | s)))
 
+    Without `code_evidence` it is `softmax(encoder's logits)`. Where all rows have a
+    label, `r` is soon sure of it and leaves the encoder's logits nothing to learn.
+
     Args:
         encoder: `q(z, s | x)`: a mixture with a network, whose context is `x`.
         decoder: `p(x | z)`; its context is `z`.
@@ -71,6 +74,7 @@ class ConcreteMixtureVAE(LatentModel):
             categories are lost. See `ConcreteELBO`.
         pretraining: What a first stage minimises, after which `start_categories` looks
             for categories; by default `MixturePretraining`.
+        code_evidence: Whether `r` is a part of the posterior of the category.
         **kwargs: `name` and `dtype`.
 
     Raises:
@@ -110,6 +114,8 @@ class ConcreteMixtureVAE(LatentModel):
         smoothing: float = 0.1,
         objective: Objective | None = None,
         pretraining: Objective | None = None,
+        *,
+        code_evidence: bool = True,
         **kwargs: object,
     ) -> None:
         super().__init__(decoder, prior, objective or ConcreteELBO(), **kwargs)
@@ -132,6 +138,7 @@ class ConcreteMixtureVAE(LatentModel):
         self.temperature = temperature
         self.smoothing = smoothing
         self.pretraining = pretraining or MixturePretraining()
+        self.code_evidence = code_evidence
 
     def terms(
         self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor
@@ -213,6 +220,8 @@ class ConcreteMixtureVAE(LatentModel):
     def posterior(self, x: tf.Tensor, temperature: float | tf.Tensor) -> RelaxedMixture:
         """`q(z, s | x)` for data `[batch, *event_shape]`, as floats."""
         q = self.encoder.joint(x, temperature=temperature)
+        if not self.code_evidence:
+            return q
         p = self.prior.joint(temperature=temperature)
         kl = tfd.kl_divergence(q.components(), p.components())
         best = tf.nn.softmax(p.logits - kl)
@@ -230,6 +239,10 @@ class ConcreteMixtureVAE(LatentModel):
     def classify(self, x: ArrayLike) -> tf.Tensor:
         """`q(s | x)`, probabilities of the categories of each row: `[batch, K]`."""
         return tf.nn.softmax(self.posterior(self._floats(x), 1.0).logits)
+
+    def category_log_prob(self, x: ArrayLike) -> tf.Tensor:
+        """`log q(s | x)`, finite also where a probability rounds to 0: `[batch, K]`."""
+        return tf.nn.log_softmax(self.posterior(self._floats(x), 1.0).logits)
 
     def codes(self, x: tf.Tensor, seeds: tf.Tensor) -> Tensors:
         """`loc` and `scale` of `q(z | x)`, a mixture over the categories."""

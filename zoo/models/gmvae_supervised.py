@@ -22,6 +22,7 @@ def build(
     likelihood: str = "auto",
     temperature: float = 0.5,
     label_weight: float = 1.0,
+    code_evidence: bool = True,
 ) -> tfgen.GenerativeModel:
     """Dense networks and a category a class; the weight is of `kl_s`."""
     return mixture_vae(
@@ -33,6 +34,7 @@ def build(
         likelihood,
         temperature=temperature,
         objective=tfgen.ConcreteELBO(label_weight=label_weight),
+        code_evidence=code_evidence,
     )
 
 
