@@ -7,14 +7,14 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.manifold import TSNE
 from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 _PLANE_ROWS = 10_000
 # Pulls harder for less long than a picture needs: clusters come out small and apart.
 _EXAGGERATION, _ITERATIONS, _PERPLEXITY = 4.0, 250, 30.0
-_STARTS = 10
-_VOTERS = 10
+_STARTS = 20
+_NEIGHBOURS = 10
 
 
 def neighbourhoods(
@@ -24,8 +24,10 @@ def neighbourhoods(
 
     Some 10,000 rows are laid into a plane in which neighbours stay together (t-SNE). A
     mixture of Gaussians finds clusters there, from the means of labelled rows if each
-    cluster has one; otherwise, clusters get the names that agree best with labels. Of
-    all other rows each joins the majority of its neighbours among these.
+    cluster has one. Otherwise it has twenty starts, of whose clusters those are taken
+    that keep most neighbours together for their sizes (modularity), and clusters get
+    the names that agree best with labels. Of all other rows each joins the majority of
+    its neighbours among these.
 
     Args:
         codes: `[rows, features]`.
@@ -40,6 +42,9 @@ def neighbourhoods(
     References:
         Van der Maaten and Hinton, 2008. Visualizing Data using t-SNE.
         https://www.jmlr.org/papers/v9/vandermaaten08a.html
+
+        Newman, 2006. Modularity and Community Structure in Networks.
+        https://arxiv.org/abs/physics/0602124
 
         Boehm, Berens and Kobak, 2022. Attraction-Repulsion Spectrum in Neighbor
         Embeddings (on exaggeration). https://arxiv.org/abs/2007.08902
@@ -59,33 +64,55 @@ def neighbourhoods(
             random_state=seed,
         )
         points = plane.fit_transform(codes[rows])
-        found = _mixture(points, num_clusters, label[rows], seed)
-        voters = KNeighborsClassifier(min(_VOTERS, len(rows)))
-        cluster = voters.fit(codes[rows], found).predict(codes)
+        near = min(_NEIGHBOURS, len(rows) - 1)
+        graph = NearestNeighbors(n_neighbors=near).fit(codes[rows])
+        neighbours = graph.kneighbors(return_distance=False)
+        found = _clusters(points, neighbours, num_clusters, label[rows], seed)
+        voters = KNeighborsClassifier(near).fit(codes[rows], found)
+        cluster = voters.predict(codes)
     cluster[rows] = found
     return np.where(label >= 0, label, cluster).astype(np.int32)
 
 
-def _mixture(
-    points: np.ndarray, num_clusters: int, label: np.ndarray, seed: int
+def modularity(cluster: np.ndarray, neighbours: np.ndarray) -> float:
+    """How much oftener neighbours are in one cluster than rows drawn at random are.
+
+    Args:
+        cluster: `[rows]`, integers from 0.
+        neighbours: Numbers of rows `[rows, neighbours]`.
+
+    Returns:
+        Below 1; 0 for one cluster alone.
+    """
+    together = np.mean(cluster[neighbours] == cluster[:, np.newaxis])
+    shares = np.bincount(cluster) / len(cluster)
+    return float(together - np.sum(shares**2))
+
+
+def _clusters(
+    points: np.ndarray,
+    neighbours: np.ndarray,
+    num_clusters: int,
+    label: np.ndarray,
+    seed: int,
 ) -> np.ndarray:
-    """Clusters of points, as a mixture of Gaussians has them: `[rows]`."""
+    """Clusters of points of the plane: `[rows]`."""
     names = np.arange(num_clusters)
-    means = None
+
+    def mixture(seed: int, means: np.ndarray | None = None) -> np.ndarray:
+        mixture = GaussianMixture(num_clusters, means_init=means, random_state=seed)
+        found = mixture.fit_predict(points)
+        # Where some came out empty, none says anything.
+        return (
+            found
+            if np.isin(names, found).all()
+            else np.arange(len(points)) % len(names)
+        )
+
     if np.isin(names, label).all():
-        means = np.stack([points[label == name].mean(axis=0) for name in names])
-    mixture = GaussianMixture(
-        num_clusters,
-        n_init=_STARTS if means is None else 1,
-        means_init=means,
-        random_state=seed,
-    )
-    found = mixture.fit_predict(points)
-    if not np.isin(names, found).all():
-        found = np.arange(len(points)) % num_clusters
-    if means is None:
-        agreement = [
-            [np.sum(label[found == i] == name) for name in names] for i in names
-        ]
-        found = linear_sum_assignment(agreement, maximize=True)[1][found]
-    return found
+        means = [points[label == name].mean(axis=0) for name in names]
+        return mixture(seed, np.stack(means))
+    candidates = [mixture(seed + start) for start in range(_STARTS)]
+    found = max(candidates, key=lambda cluster: modularity(cluster, neighbours))
+    agreement = [[np.sum(label[found == i] == name) for name in names] for i in names]
+    return linear_sum_assignment(agreement, maximize=True)[1][found]

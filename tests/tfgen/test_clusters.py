@@ -56,9 +56,9 @@ def test_rows_beyond_the_plane_join_their_neighbours(arcs, monkeypatch):
     # Labelled rows are among those of the plane, however few.
     told = np.where(np.isin(np.arange(900), [3, 77, 401]), label, -1)
     seen = []
-    mixture = clusters._mixture
+    found_in = clusters._clusters
     monkeypatch.setattr(
-        clusters, "_mixture", lambda *args: seen.append(args[2]) or mixture(*args)
+        clusters, "_clusters", lambda *args: seen.append(args[3]) or found_in(*args)
     )
     clusters.neighbourhoods(codes, 3, told)
     assert len(seen[0]) == 450
@@ -71,3 +71,14 @@ def test_no_cluster_is_empty():
         codes = np.zeros([rows, 2]) + 1e-3 * rng.normal(size=[rows, 1])
         found = clusters.neighbourhoods(codes, 5, np.full(rows, -1))
         assert set(found) == set(range(5))
+
+
+def test_modularity_by_hand():
+    # Two pairs of neighbours; with all in one cluster, nothing is told apart.
+    neighbours = np.array([[1], [0], [3], [2]])
+    assert clusters.modularity(np.array([0, 0, 1, 1]), neighbours) == 0.5
+    assert clusters.modularity(np.array([0, 0, 0, 0]), neighbours) == 0.0
+    assert clusters.modularity(np.array([0, 1, 0, 1]), neighbours) == -0.5
+    # One of four rows apart from its neighbour, of two that are together.
+    expected = 0.5 - (3 / 4) ** 2 - (1 / 4) ** 2
+    assert clusters.modularity(np.array([0, 0, 0, 1]), neighbours) == expected
