@@ -57,7 +57,8 @@ def fit(
     """Trains the model and leaves it with its best weights.
 
     The best weights are those with the highest first term on the validation split,
-    whatever the objective, or the highest accuracy, as the recipe says. Writes `metrics.csv` and TensorBoard logs.
+    whatever the objective, or with the highest accuracy, as the recipe says. Writes
+    `metrics.csv` and TensorBoard logs.
 
     Args:
         model: An adapted model.
@@ -101,12 +102,10 @@ def fit(
     optimizer.build(model.trainable_variables)
     # For students too: minus its mean is the cross-entropy of the data, which sees what
     # the student leaves out, where the divergence from the teacher sees draws alone.
-    monitor = f"val_{model.term_names[0]}"
-    # Before there are categories they have no accuracy.
+    term = model.term_names[0]
+    # In a stage before there are categories they have no accuracy.
     classifies = recipe.monitor == "accuracy" and is_last
-    if classifies:
-        monitor = "val_accuracy"
-    best = KeepBest(monitor, recipe.patience)
+    best = KeepBest("val_accuracy" if classifies else f"val_{term}", recipe.patience)
     log = Log(directory, best, steps, recipe.epochs, stage)
     callbacks = [
         # Averaged weights are in place from validation to the end of the epoch.
