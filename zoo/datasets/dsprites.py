@@ -4,9 +4,9 @@ Source: Matthey, Higgins, Hassabis and Lerchner (2017), with its licence at
 https://github.com/google-deepmind/dsprites-dataset. One image for each of the 737,280
 combinations of shape (3), scale (6), orientation (40) and the two positions (32 each),
 the grid of `sprites_2d`. 40,000 / 4,000 / 10,000 points of it, chosen at random, always
-the same; `DataSet.factors` has all of them, in 3 GB of memory. `--data_dir` is the directory of
-TensorFlow Datasets, by default `~/tensorflow_datasets`; the 26 MiB are downloaded when
-they are not there.
+the same; `DataSet.factors` has all of them, in 3 GB of memory. `--data_dir` is the
+directory of TensorFlow Datasets, by default `~/tensorflow_datasets`; the 26 MiB are
+downloaded when they are not there.
 """
 
 from zoo import tfds_sets

@@ -3,9 +3,10 @@
 Source: Burgess and Kim (2018), with its licence at
 https://github.com/google-deepmind/3d-shapes. One image for each of the 480,000
 combinations of the hues of floor, wall and object (10 each), scale (8), shape (4) and
-orientation (15); integers 0 to 255. 40,000 / 4,000 / 10,000 points of the grid, chosen at random, always the same; `DataSet.factors` has all of
-them, in 6 GB of memory. `--data_dir` is the directory of TensorFlow Datasets, by
-default `~/tensorflow_datasets`; the 255 MiB are downloaded when they are not there.
+orientation (15); integers 0 to 255. 40,000 / 4,000 / 10,000 points of the grid, chosen
+at random, always the same; `DataSet.factors` has all of them, in 6 GB of memory.
+`--data_dir` is the directory of TensorFlow Datasets, by default
+`~/tensorflow_datasets`; the 255 MiB are downloaded when they are not there.
 """
 
 from zoo import tfds_sets

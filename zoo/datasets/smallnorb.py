@@ -1,13 +1,14 @@
 """Small NORB: photographs of toys, 96 x 96 in grey, from five factors; through TFDS.
 
 Source: LeCun, Huang and Bottou (2004), at https://cs.nyu.edu/~ylclab/data/norb-v1.0.
-One image, that of the first of two cameras, for each of the 48,600 combinations of category (5), instance within the category (10),
-elevation (9), azimuth (18) and lighting (6); integers 0 to 255. The splits are not
-those of the source, which tests on instances that training has not seen: 38,600 /
-4,000 / 6,000 points of the grid, chosen at random, always the same; `DataSet.factors`
-has all of them, in 0.5 GB of memory. Papers on disentanglement have four factors and
-draw the instance at random. `--data_dir` is the directory of TensorFlow Datasets, by
-default `~/tensorflow_datasets`; the 250 MiB are downloaded when they are not there.
+One image, that of the first of two cameras, for each of the 48,600 combinations of
+category (5), instance within the category (10), elevation (9), azimuth (18) and
+lighting (6); integers 0 to 255. The splits are not those of the source, which tests on
+instances that training has not seen: 38,600 / 4,000 / 6,000 points of the grid, chosen
+at random, always the same; `DataSet.factors` has all of them, in 0.5 GB of memory.
+Papers on disentanglement have four factors and draw the instance at random.
+`--data_dir` is the directory of TensorFlow Datasets, by default
+`~/tensorflow_datasets`; the 250 MiB are downloaded when they are not there.
 """
 
 from zoo import tfds_sets
