@@ -47,8 +47,8 @@ def beta_vae_score(
     """
     rng = np.random.default_rng(seed)
     examples = num_train + num_test
-    shared = rng.integers(len(sizes), size=examples)
     one, other = (draw(sizes, examples * batch_size, rng) for _ in range(2))
+    shared = rng.integers(len(sizes), size=examples)
     rows, columns = np.arange(len(one)), np.repeat(shared, batch_size)
     other[rows, columns] = one[rows, columns]
     distance = np.abs(codes_of(encode, one) - codes_of(encode, other))
