@@ -251,7 +251,7 @@ def _read(
     for batch in _batches(builder, name, keys):
         end = start + len(batch[key])
         x[start:end] = batch[key]
-        if label is not None:
+        if label is not None and label_key is not None:
             label[start:end] = batch[label_key]
         start = end
     if is_image and x.shape[-1] == 1:
