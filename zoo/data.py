@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from zoo import _checks, registry
+from zoo.factors import Factors
 
 _TABLE_SUFFIXES = (".csv", ".parquet", ".npz", ".npy")
 _Spec = TypeVar("_Spec")
@@ -144,6 +145,8 @@ class Split:
             nothing that a model is given.
         group: Which rows belong together, `[rows]`, such as the windows of one
             sequence: a number for each group.
+        factors: Of data made of factors, the values behind each row, `[rows, factors]`:
+            points of `DataSet.factors`, and nothing that a model is given.
     """
 
     x: np.ndarray
@@ -151,6 +154,7 @@ class Split:
     grey: np.ndarray | None = None
     label: np.ndarray | None = None
     group: np.ndarray | None = None
+    factors: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -170,6 +174,7 @@ class DataSet:
             contexts where there are any: `[rows]` in nats, where it is known.
         sample: `sample(num_samples, seed)` draws fresh points, where the source is a
             procedure; never points of the splits.
+        factors: Of data made of factors, the grid of them, with an image at each point.
     """
 
     spec: DataSpec
@@ -178,6 +183,7 @@ class DataSet:
     test: Split
     log_prob: Callable[..., np.ndarray] | None = None
     sample: Callable[[int, int], np.ndarray] | None = None
+    factors: Factors | None = None
 
     @property
     def splits(self) -> dict[str, Split]:

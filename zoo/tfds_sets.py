@@ -12,16 +12,18 @@ Here it gives up after about a second, says one sentence, and reads `--data_dir`
 
 import contextlib
 import logging
+import math
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
 
 from zoo.data import ContextSpec, DataSet, DataSpec, Split, split_rows
+from zoo.factors import Factors
 
 _BATCH = 1_000
 _RETRIES = 2
@@ -56,8 +58,7 @@ def load(
     with _quiet():
         builder = _builder(name, data_dir)
         key, label_key = _choose_features(builder)
-        if not builder.is_prepared():
-            _prepare(builder, name)
+        _prepare(builder, name)
         splits = _read_splits(builder, key, label_key, num_validation)
     feature = builder.info.features[key]
     shape = splits[0].x.shape[1:]
@@ -75,6 +76,59 @@ def load(
         num_train=len(splits[0]),
     )
     return DataSet(spec, *splits)
+
+
+def load_factors(
+    name: str,
+    features: Mapping[str, str],
+    *,
+    data_dir: str | None,
+    categorical: tuple[str, ...] = (),
+) -> Factors:
+    """Reads all splits of a data set with an image for each combination of factors.
+
+    The images stay in memory.
+
+    Args:
+        name: Its name in TFDS.
+        features: The class label in TFDS for each factor, by the factor's name.
+        data_dir: Directory of TensorFlow Datasets; None for its default,
+            `~/tensorflow_datasets`.
+        categorical: The factors whose values have no order.
+
+    Returns:
+        The factors, in the order of `features`.
+
+    Raises:
+        ValueError: If it has not exactly one image for each combination.
+        FileNotFoundError: If it is not prepared and cannot be downloaded.
+    """
+    with _quiet():
+        builder = _builder(name, data_dir)
+        _prepare(builder, name)
+        labels = builder.info.features
+        sizes = tuple(labels[key].num_classes for key in features.values())
+        shape = labels["image"].shape
+        images = np.empty((math.prod(sizes), *shape), np.uint8)
+        count = np.zeros(len(images), np.int64)
+        for split in sorted(builder.info.splits):
+            for batch in _batches(builder, split, ("image", *features.values())):
+                points = tuple(batch[key] for key in features.values())
+                index = np.ravel_multi_index(points, sizes)
+                images[index] = batch["image"]
+                np.add.at(count, index, 1)
+    if (count != 1).any():
+        raise ValueError(
+            "Data made of factors have one image for each combination of them; "
+            f"received tfds:{name} with {(count == 0).sum()} of {len(count)} missing "
+            f"and {(count > 1).sum()} there twice or more. Prepare it anew."
+        )
+    images = images[..., 0] if shape[-1] == 1 else images
+
+    def render(points: np.ndarray) -> np.ndarray:
+        return images[np.ravel_multi_index(tuple(points.T), sizes)]
+
+    return Factors(tuple(features), sizes, render, categorical)
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -129,6 +183,8 @@ def _is_taken(feature: tfds.features.FeatureConnector) -> bool:
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, name: str) -> None:
+    if builder.is_prepared():
+        return
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:
         builder.download_and_prepare(download_config=config)
@@ -190,24 +246,31 @@ def _read(
     is_image = isinstance(feature, tfds.features.Image)
     x = np.empty((rows, *feature.shape), np.uint8 if is_image else np.float32)
     label = None if label_key is None else np.empty(rows, np.int32)
-    wanted = {key: True} if label_key is None else {key: True, label_key: True}
-    batches = builder.as_dataset(
-        split=name,
-        batch_size=_BATCH,
-        shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding(wanted),
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
     start = 0
-    for batch in tfds.as_numpy(batches):
+    keys = (key,) if label_key is None else (key, label_key)
+    for batch in _batches(builder, name, keys):
         end = start + len(batch[key])
         x[start:end] = batch[key]
-        if label is not None:
+        if label is not None and label_key is not None:
             label[start:end] = batch[label_key]
         start = end
     if is_image and x.shape[-1] == 1:
         x = x[..., 0]
     return Split(x, label)
+
+
+def _batches(
+    builder: tfds.core.DatasetBuilder, split: str, keys: tuple[str, ...]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Some features of all rows of a split, in stored order."""
+    batches = builder.as_dataset(
+        split=split,
+        batch_size=_BATCH,
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+    yield from tfds.as_numpy(batches)
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo import data, registry
+from zoo import data, registry, tfds_sets
 from zoo.datasets import protein
+from zoo.factors import Factors
 
 ROOT = os.environ.get("TFGEN_DATA_DIR")
 DATA_DIRS = {
@@ -27,6 +28,9 @@ DATA_DIRS = {
     "omniglot28": "npz",
     "skeletons": "npz",
     "skeletons_actions": "npz",
+    "dsprites": "tfds",
+    "shapes3d": "tfds",
+    "smallnorb": "tfds",
 }
 TOYS = (
     "checkerboard",
@@ -46,6 +50,8 @@ ROWS = {
     "omniglot28": (17352, 1928, 13180),
     "skeletons": (2010, 383, 1264),
     "skeletons_actions": (1436, 435, 1786),
+    "smallnorb": (38600, 4000, 6000),
+    **dict.fromkeys(("dsprites", "shapes3d", "sprites_2d"), (40000, 4000, 10000)),
     "walkers": (2080, 520, 520),
     **dict.fromkeys(TOYS, (50000, 10000, 10000)),
     **dict.fromkeys(
@@ -60,8 +66,10 @@ ARRAYS = {
 }
 # Whose file has another name.
 FILES = dict.fromkeys(("skeletons", "skeletons_actions"), "msr_action3d")
-# What grey levels there are, where they are not all.
-LEVELS = {"freyfaces": (8, 238)}
+# What grey levels there are, where they are not all; None if nobody has looked.
+LEVELS = {"freyfaces": (8, 238), "shapes3d": None, "smallnorb": None}
+# Tests do not download them, and not everybody has them.
+RARE = ("dsprites", "shapes3d", "smallnorb")
 needs_data = pytest.mark.skipif(
     ROOT is None, reason="TFGEN_DATA_DIR names no directory with tfds/ and npz/"
 )
@@ -77,6 +85,8 @@ def _load(name):
     file = FILES.get(name, name) + ".npz"
     if name in {*ARRAYS, *FILES} and not os.path.exists(f"{folder}/{file}"):
         pytest.skip(f"{folder} has no {file}")
+    if name in RARE and not os.path.exists(f"{folder}/{name}"):
+        pytest.skip(f"{folder} has no {name}")
     return data.load(name, data_dir=folder)
 
 
@@ -645,7 +655,12 @@ def test_a_set_that_is_not_there_names_the_way_out(tmp_path, monkeypatch):
 
 
 def _store(folder, name, features, **splits):
-    """Writes a small set as TFDS would, so that it can be read back."""
+    """Writes a small set as TFDS would, and reads it back."""
+    _write(folder, name, features, **splits)
+    return data.load(f"tfds:{name}", data_dir=str(folder))
+
+
+def _write(folder, name, features, **splits):
     # TFDS imports this to write, and does not depend on it.
     pytest.importorskip("importlib_resources")
     import tensorflow as tf
@@ -662,7 +677,6 @@ def _store(folder, name, features, **splits):
         },
         data_dir=str(folder),
     )
-    return data.load(f"tfds:{name}", data_dir=str(folder))
 
 
 def test_a_set_with_a_train_split_alone_is_split(tmp_path):
@@ -740,3 +754,103 @@ def test_two_images_are_one_too_many(tmp_path):
             {"left": image, "right": image},
             train={"left": x, "right": x},
         )
+
+
+# Data made of factors.
+
+
+def _blocks(folder, rows):
+    """Grey images that show the numbers of two labels, in no order."""
+    import tensorflow_datasets as tfds
+
+    rows = np.asarray(rows)
+    images = np.zeros((len(rows), 2, 3, 1), np.uint8)
+    images[:, 0, :2, 0] = rows
+    features = {
+        "image": tfds.features.Image(shape=(2, 3, 1)),
+        "label_height": tfds.features.ClassLabel(num_classes=3),
+        "width": tfds.features.ClassLabel(num_classes=4),
+        "label_other": tfds.features.ClassLabel(num_classes=2),
+    }
+    columns = {
+        "image": images,
+        "label_height": rows[:, 0],
+        "width": rows[:, 1],
+        "label_other": np.zeros(len(rows), int),
+    }
+    cut = len(rows) // 2
+    _write(
+        folder,
+        "blocks",
+        features,
+        train={key: column[:cut] for key, column in columns.items()},
+        test={key: column[cut:] for key, column in columns.items()},
+    )
+    return tfds_sets.load_factors(
+        "blocks",
+        {"width": "width", "height": "label_height"},
+        data_dir=str(folder),
+        categorical=("height",),
+    )
+
+
+_COMBINATIONS = np.stack(np.unravel_index(np.arange(12), (3, 4)), axis=1)
+
+
+def test_factors_of_a_set_find_their_image(tmp_path):
+    order = np.random.default_rng(0).permutation(12)
+    factors = _blocks(tmp_path, _COMBINATIONS[order])
+    assert factors.names == ("width", "height")
+    assert factors.sizes == (4, 3)
+    assert factors.categorical_columns == (1,)
+    images = factors.images(range(12))
+    assert images.shape == (12, 2, 3)
+    np.testing.assert_array_equal(images[:, 0, 1], np.arange(12) // 3)
+    np.testing.assert_array_equal(images[:, 0, 0], np.arange(12) % 3)
+
+
+def test_factors_without_an_image_or_with_two_are_counted(tmp_path):
+    rows = [*_COMBINATIONS[:9], *_COMBINATIONS[:2]]
+    with pytest.raises(
+        ValueError, match="blocks with 3 of 12 missing and 2 there twic"
+    ):
+        _blocks(tmp_path, rows)
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_factors_are_class_labels_of_tfds(name, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    labels = tfds.builder(name).info.features
+    asked = []
+
+    def load_factors(tfds_name, features, *, data_dir, categorical):
+        asked.append((tfds_name, data_dir))
+        assert labels["image"].np_dtype == np.uint8
+        sizes = tuple(labels[key].num_classes for key in features.values())
+        levels = 2 if name == "dsprites" else 256
+
+        def render(points):
+            return (points[:, :1, None] % levels).astype(np.uint8)
+
+        return Factors(tuple(features), sizes, render, categorical)
+
+    monkeypatch.setattr(tfds_sets, "load_factors", load_factors)
+    dataset = data.load(name, data_dir="somewhere")
+    assert asked == [(name, "somewhere")]
+    assert tuple(map(len, dataset.splits.values())) == ROWS[name]
+    sizes = {"dsprites": 737_280, "shapes3d": 480_000, "smallnorb": 48_600}
+    assert len(dataset.factors) == sizes[name]
+    assert dataset.spec.levels == (2 if name == "dsprites" else 256)
+    for split in dataset.splits.values():
+        np.testing.assert_array_equal(split.x[:, 0, 0] % 2, split.factors[:, 0] % 2)
+
+
+def test_factors_are_nothing_that_a_model_sees():
+    dataset = data.load("sprites_2d")
+    bare = {
+        name: dataclasses.replace(split, factors=None)
+        for name, split in dataset.splits.items()
+    }
+    assert dataclasses.replace(dataset, **bare).fingerprint() == dataset.fingerprint()
+    assert dataset.spec.context is None
