@@ -6,6 +6,7 @@ rows that match them best.
 """
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -61,21 +62,39 @@ class Categories:
         return best_matching(self.found, self.label)
 
     @property
-    def places(self) -> np.ndarray:
-        """The number of each category's colour, `[count]`: that of its class if any.
+    def order(self) -> list[int]:
+        """The categories in the order of their classes.
 
-        Those without one come after all classes, in the order of the classes that most
-        of their rows have, those without rows last.
+        Those that are no class come after all that are, in the order of the class that
+        most of their rows have, and those without rows last.
         """
         if self.label is None:
-            return np.arange(self.count)
+            return list(range(self.count))
         counts, matches = self.counts, self.matches
         others = sorted(
             set(range(self.count)) - set(matches),
             key=lambda k: (counts[:, k].sum() == 0, np.argmax(counts[:, k])),
         )
-        rest = {k: len(counts) + place for place, k in enumerate(others)}
-        return np.array([{**matches, **rest}[k] for k in range(self.count)])
+        return [*sorted(matches, key=matches.__getitem__), *others]
+
+    @property
+    def styles(self) -> list[int]:
+        """The style of each category, `[count]`: that of its class, if it is one.
+
+        Others have the colour of the class that most of their rows have, and a marker
+        of their own.
+        """
+        if self.label is None:
+            return list(range(self.count))
+        counts, styles = self.counts, dict(self.matches)
+        taken = set(range(len(counts)))
+        for category in self.order:
+            if category not in styles:
+                colour = int(np.argmax(counts[:, category])) % 10
+                free = (s for s in itertools.count(colour, 10) if s not in taken)
+                styles[category] = next(free)
+                taken.add(styles[category])
+        return [styles[category] for category in range(self.count)]
 
     def caption(self, category: int) -> str:
         """What test rows say of a category: the class that most of its rows have."""
@@ -107,7 +126,8 @@ def classes(path: Path, offered: Offer, data: DataSet) -> Path | None:
         path,
         shades(np.concatenate(means), data.spec),
         levels=None,
-        title=f"{data.spec.name}: decoder means, codes drawn from {_which(categories)}",
+        title=f"{data.spec.name}: decoder means of draws from {_which(categories)}; "
+        "a column has the same noise",
         columns=_COLUMNS,
         row_labels=[categories.caption(category) for category in chosen],
     )
@@ -136,13 +156,11 @@ def codes(path: Path, offered: Offer, data: DataSet) -> Path | None:
     if has_categories:
         categories = Categories.of(offered, data)
         found = categories.found[rows]
-        panels.append(
-            pictures.Panel("the model's category", found, categories.places.tolist())
-        )
+        panels.append(pictures.Panel("the model's category", found, categories.styles))
         centres = np.stack(
             [_mean_code(offered, category) for category in range(categories.count)]
         )
-    names, plane = ("z1", "z2"), "their plane"
+    names, plane = ("z1", "z2"), ""
     if size[0] > 2:
         middle = z.mean(axis=0)
         names, plane, directions = _directions(z - middle, found)
@@ -154,7 +172,7 @@ def codes(path: Path, offered: Offer, data: DataSet) -> Path | None:
         panels,
         centres=centres,
         names=names,
-        title=f"{data.spec.name}: {what} of test data, {plane}",
+        title=f"{data.spec.name}: {what} of {len(rows):,} test rows{plane}",
     )
 
 
@@ -163,7 +181,7 @@ def confusion(path: Path, offered: Offer, data: DataSet) -> Path | None:
     if "classify" not in offered or data.test.label is None:
         return None
     categories = Categories.of(offered, data)
-    order = np.argsort(categories.places)
+    order = categories.order
     counts, matches = categories.counts[:, order], categories.matches
     place = {category: column for column, category in enumerate(order)}
     hits = [(row, place[category]) for category, row in matches.items()]
@@ -195,13 +213,16 @@ def skeletons(path: Path, offered: Offer, data: DataSet) -> Path | None:
     means = ask(offered["decode"], z=z)["mean"]
     windows = list(np.stack([x, means], axis=1).reshape(-1, *x.shape[1:]))
     names = ["test", "mean"] * count
-    title = f"{data.spec.name}: test data and decoder means at their {where}"
+    title = f"{data.spec.name}: test windows and decoder means at their {where}"
     if has_categories:
         categories = Categories.of(offered, data)
         chosen = categories.largest()
         windows += [_draws(offered, category, 1)[0] for category in chosen]
         names += [categories.caption(category) for category in chosen]
-        title += f"; means of draws from {_which(categories)}"
+        title = (
+            f"{data.spec.name}: a test window, the decoder mean at its code, and means "
+            f"of draws from {_which(categories)}"
+        )
     return pictures.stick_figures(
         path, np.stack(windows), parents, title=title, row_labels=names
     )
@@ -237,7 +258,7 @@ def _directions(
     if groups is None or len(np.unique(groups)) < 3:
         shares, axes = np.linalg.eigh(spread)
         share = shares[-2:].sum() / max(shares.sum(), np.finfo(float).tiny)
-        described = f"plane of two principal components ({share:.0%} of the variance)"
+        described = f", plane of two principal components ({share:.0%} of the variance)"
         return ("component 1", "component 2"), described, _oriented(axes)
     means = np.stack([z[groups == group].mean(axis=0) for group in np.unique(groups)])
     sizes = np.unique(groups, return_counts=True)[1]
@@ -245,7 +266,7 @@ def _directions(
     # Codes that do not vary must not divide by zero.
     within = spread - between + 1e-6 * (np.trace(spread) + 1e-30) * np.eye(len(spread))
     _, axes = scipy.linalg.eigh(between, within)
-    described = "plane of two linear discriminants of the model's categories"
+    described = ", plane of two linear discriminants of the model's categories"
     return ("discriminant 1", "discriminant 2"), described, _oriented(axes)
 
 

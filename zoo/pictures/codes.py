@@ -35,9 +35,10 @@ from zoo.pictures.points import (
 from zoo.pictures.ticks import nice_ticks, set_ticks, tick_room
 
 _SIDE, _BOTTOM = 2.75, 0.36  # inches
-_MARKERS = "o^s"  # Each in ten colours, one after the other.
-_MOST_COLOURS = 10 * len(_MARKERS)
+_MARKERS = "o^sDvP*X<>"
+_COLOURS = 10  # of each marker
 _LINES = 16  # of a legend's column
+_APART = 0.2  # inches between two numbers
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ class Panel:
     Attributes:
         title: What the colours are.
         labels: Of the codes, integers from 0, `[n]`.
-        places: The number of the colour of each label; by default the label itself.
+        styles: Of each label a number from 0, by default the label itself: its last
+            digit is a colour, and what is before that a marker.
     """
 
     title: str
     labels: np.ndarray
-    places: Sequence[int] | None = None
+    styles: Sequence[int] | None = None
 
 
 def code_clouds(
@@ -66,10 +68,9 @@ def code_clouds(
 ) -> Path:
     """Writes the same cloud of codes side by side in other colours; returns `path`.
 
-    Ten colours with one marker, then the same ten with the next: up to 30; with more
-    all are of one colour. Equal colours of two panels mean what belongs together.
-    Limits follow the bulk of the codes. Codes that are not finite are left out, and the
-    heading says how many.
+    Labels of one colour belong together, also in different panels. Where there are more
+    labels than styles, all codes have one colour. Limits follow the bulk of the codes.
+    Codes that are not finite are left out, and the heading says how many.
 
     Args:
         path: A `.png` file, replaced atomically.
@@ -132,21 +133,21 @@ def _figure(
         if number == 0:
             axes.set_ylabel(names[1], labelpad=2)
         _cloud(axes, points, panel)
-        axes.set_title(f"{panel.title} ({len(points):,})")
+        axes.set_title(panel.title)
         if number == len(panels) - 1 and centres is not None:
-            _mark(axes, centres)
+            _mark(axes, np.asarray(centres, np.float64))
     return figure
 
 
 def _shown(panel: Panel, rows: np.ndarray) -> Panel:
-    """The panel of some rows, with a place for each label."""
+    """The panel of some rows, with a style for each label, or for none."""
     labels = np.asarray(panel.labels)[rows]
-    places = panel.places
-    if places is None:
-        places = range(int(labels.max()) + 1)
-    if len(places) > _MOST_COLOURS:
-        labels, places = np.zeros_like(labels), ()
-    return Panel(panel.title, labels, places)
+    styles = panel.styles
+    if styles is None:
+        styles = range(int(labels.max()) + 1)
+    if max(styles) >= _COLOURS * len(_MARKERS):
+        styles = ()
+    return Panel(panel.title, labels, styles)
 
 
 def _limits(points: np.ndarray, centres: np.ndarray | None) -> list[Limits]:
@@ -162,42 +163,36 @@ def _limits(points: np.ndarray, centres: np.ndarray | None) -> list[Limits]:
     return wider
 
 
-def _entries(panel: Panel) -> list[tuple[int, int]]:
-    """Places and labels of the legend, those that there are."""
-    places = panel.places or ()
+def _entries(panel: Panel) -> list[tuple[int, int, int]]:
+    """Colours, markers and labels of the legend: of the labels that there are."""
     present = set(np.unique(panel.labels).tolist())
-    return sorted((place, k) for k, place in enumerate(places) if k in present)
+    styles = enumerate(panel.styles or ())
+    return sorted((*divmod(s, _COLOURS)[::-1], k) for k, s in styles if k in present)
 
 
 def _legend_width(panel: Panel) -> float:
     entries = _entries(panel)
     columns = -(-len(entries) // _LINES)
-    widest = max((text_width(str(k), NOTE_SIZE) for _, k in entries), default=0.0)
+    widest = max((text_width(str(k), NOTE_SIZE) for *_, k in entries), default=0.0)
     return columns * (widest + 0.27) + 0.08 if columns else 0.0
 
 
 def _cloud(axes: Axes, points: np.ndarray, panel: Panel) -> None:
     size, alpha = dots(len(points))
-    entries = _entries(panel)
-    handles = []
+    entries, handles = _entries(panel), []
     if not entries:
         axes.scatter(*points.T, s=size, alpha=alpha, c=DATA, linewidths=0)
-    for marker_number, marker in enumerate(_MARKERS):
-        style = {"marker": marker, "alpha": max(alpha, 0.7)}  # Pale colours look alike.
-        inside = [e for e in entries if e[0] // 10 == marker_number]
-        colours = {k: matplotlib.colormaps["tab10"](place % 10) for place, k in inside}
-        rows = np.isin(panel.labels, list(colours))
-        axes.scatter(
-            *points[rows].T,
-            s=size + (1.0 if marker == "o" else 4.0),
-            c=[colours[k] for k in panel.labels[rows]] or None,
-            linewidths=0,
-            **style,
-        )
-        handles += [
-            Line2D([], [], linestyle="", markersize=4, color=c, label=str(k), **style)
-            for k, c in colours.items()
-        ]
+    for colour, marker, label in entries:
+        style = {
+            "color": matplotlib.colormaps["tab10"](colour),
+            "marker": _MARKERS[marker],
+            "alpha": max(alpha, 0.7),  # Pale colours look alike.
+        }
+        rows = panel.labels == label
+        more = 4.0 if marker else 1.0
+        axes.scatter(*points[rows].T, s=size + more, linewidths=0, **style)
+        handle = Line2D([], [], linestyle="", markersize=4, label=str(label), **style)
+        handles.append(handle)
     if handles:
         axes.legend(
             handles=handles,
@@ -213,21 +208,39 @@ def _cloud(axes: Axes, points: np.ndarray, panel: Panel) -> None:
 
 
 def _mark(axes: Axes, centres: np.ndarray) -> None:
-    """The number of each centre on a white disc."""
-    for number, centre in enumerate(np.asarray(centres, np.float64)):
+    """The numbers of the centres, pushed apart, each with a line to its place."""
+    low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
+    numbers = np.flatnonzero(((centres > low) & (centres < high)).all(axis=1))
+    centres = centres[numbers]
+    shown = low + (high - low) * _pushed((centres - low) / (high - low) * _SIDE) / _SIDE
+    for number, place, centre in zip(numbers, shown, centres, strict=True):
         axes.annotate(
             str(number),
             centre,
-            annotation_clip=True,
+            place,
             size=TICK_SIZE,
             color=INK,
             ha="center",
             va="center_baseline",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.8, "color": INK},
             bbox={
                 "boxstyle": "circle,pad=0.2",
                 "facecolor": "white",
                 "edgecolor": INK,
                 "linewidth": 0.6,
-                "alpha": 0.9,
             },
         )
+
+
+def _pushed(places: np.ndarray) -> np.ndarray:
+    """Places `[n, 2]` in inches, moved until they are apart and in the panel."""
+    # Equal places must part, too, and always in the same way.
+    angles = 2.4 * np.arange(len(places))
+    places = places + 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for _ in range(200):
+        gaps = places[:, None] - places
+        lengths = np.linalg.norm(gaps, axis=-1, keepdims=True)
+        lengths += _APART * np.eye(len(places))[..., None]  # None pushes itself.
+        pushes = gaps / lengths * np.clip(_APART - lengths, 0, None)
+        places = np.clip(places + 0.5 * pushes.sum(axis=1), 0.1, _SIDE - 0.1)
+    return places

@@ -82,11 +82,11 @@ def _figure(
     size = min(LABEL_SIZE, 0.85 * cell / widest, 0.6 * cell * 72)
     names = max(text_width(label, 1.0) for label in column_labels)
     names_size = min(LABEL_SIZE, 0.9 * cell / names)
-    notes = ["test rows of each class in each category; shade: share of the class"]
+    notes = ["shade: share of the class"]
     if size < _SMALLEST:
-        notes = ["shade: share of a class that is in a category; too many for numbers"]
+        notes.append("too many for numbers")
     if hits:
-        notes.append("framed: where a category is taken for a class")
+        notes.append("framed: the category taken for the class")
     width = max(left + columns * cell + 0.1, 2.6)
     left += (width - left - columns * cell - 0.1) / 2
     heading = Heading.of(title, notes, width - 0.2)
@@ -102,7 +102,7 @@ def _figure(
     axes.set_ylim(rows, 0)
     for (row, column), count in np.ndenumerate(counts if size >= _SMALLEST else []):
         if count:
-            colour = "white" if shares[row, column] > 0.55 else INK
+            colour = "white" if shares[row, column] > 0.6 else INK
             middle = (column + 0.5, row + 0.5)
             axes.annotate(
                 f"{count:,}",
