@@ -7,6 +7,7 @@ rows that match them best.
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import scipy.linalg
 from tfgen.metrics import best_matching, contingency
 from zoo import labels, pictures
 from zoo.data import DataSet
-from zoo.offers import Offer, ask, encode, only, row_seeds, sample_means, shades
+from zoo.offers import Offer, ask, encode, only, row_seeds, shades
 from zoo.pictures.points import some_rows
 
 _COLUMNS = 10
@@ -49,6 +50,8 @@ class Categories:
     @property
     def counts(self) -> np.ndarray:
         """Test rows of each class in each category, `[classes, count]`."""
+        if self.label is None:
+            return np.zeros([0, self.count], int)
         counts = contingency(self.found, self.label).T
         return np.pad(counts, ((0, 0), (0, self.count - counts.shape[1])))
 
@@ -121,7 +124,7 @@ def classes(path: Path, offered: Offer, data: DataSet) -> Path | None:
         return None
     categories = Categories.of(offered, data)
     chosen = categories.largest()
-    means = [_draws(offered, category, _COLUMNS) for category in chosen]
+    means = _draws(offered, "mean", chosen, _COLUMNS)
     return pictures.image_grid(
         path,
         shades(np.concatenate(means), data.spec),
@@ -157,9 +160,8 @@ def codes(path: Path, offered: Offer, data: DataSet) -> Path | None:
         categories = Categories.of(offered, data)
         found = categories.found[rows]
         panels.append(pictures.Panel("the model's category", found, categories.styles))
-        centres = np.stack(
-            [_mean_code(offered, category) for category in range(categories.count)]
-        )
+        draws = _draws(offered, "z", range(categories.count), _DRAWS)
+        centres = draws.mean(axis=1)
     names, plane = ("z1", "z2"), ""
     if size[0] > 2:
         middle = z.mean(axis=0)
@@ -217,7 +219,7 @@ def skeletons(path: Path, offered: Offer, data: DataSet) -> Path | None:
     if has_categories:
         categories = Categories.of(offered, data)
         chosen = categories.largest()
-        windows += [_draws(offered, category, 1)[0] for category in chosen]
+        windows += list(_draws(offered, "mean", chosen, 1)[:, 0])
         names += [categories.caption(category) for category in chosen]
         title = (
             f"{data.spec.name}: a test window, the decoder mean at its code, and means "
@@ -236,17 +238,15 @@ def _which(categories: Categories) -> str:
     )
 
 
-def _draws(offered: Offer, category: int, count: int) -> np.ndarray:
-    """Means of draws of a category, from the same noise for all categories."""
-    context = np.full(count, category, np.int32)
-    return sample_means(offered, count, context=context)
-
-
-def _mean_code(offered: Offer, category: int) -> np.ndarray:
-    """The mean of the codes of a category, of many draws."""
-    context = np.full(_DRAWS, category, np.int32)
-    prior = only("z", offered["sample"])
-    return ask(prior, seed=row_seeds(_DRAWS), context=context)["z"].mean(axis=0)
+def _draws(
+    offered: Offer, output: str, categories: Sequence[int] | np.ndarray, count: int
+) -> np.ndarray:
+    """Draws of each category, `[categories, count, ...]`, all from the same noise."""
+    seeds = np.tile(row_seeds(count), len(categories))
+    context = np.repeat(np.asarray(categories, np.int32), count)
+    sample = only(output, offered["sample"])
+    rows = ask(sample, seed=seeds, context=context)[output]
+    return rows.reshape(len(categories), count, *rows.shape[1:])
 
 
 def _directions(

@@ -181,17 +181,17 @@ def _cloud(axes: Axes, points: np.ndarray, panel: Panel) -> None:
     size, alpha = dots(len(points))
     entries, handles = _entries(panel), []
     if not entries:
-        axes.scatter(*points.T, s=size, alpha=alpha, c=DATA, linewidths=0)
-    for colour, marker, label in entries:
-        style = {
-            "color": matplotlib.colormaps["tab10"](colour),
-            "marker": _MARKERS[marker],
-            "alpha": max(alpha, 0.7),  # Pale colours look alike.
-        }
-        rows = panel.labels == label
-        more = 4.0 if marker else 1.0
-        axes.scatter(*points[rows].T, s=size + more, linewidths=0, **style)
-        handle = Line2D([], [], linestyle="", markersize=4, label=str(label), **style)
+        axes.scatter(points[:, 0], points[:, 1], size, DATA, alpha=alpha, linewidths=0)
+    for number, marker, label in entries:
+        x, y = points[panel.labels == label].T
+        colour, shape = matplotlib.colormaps["tab10"](number), _MARKERS[marker]
+        # Pale colours look alike, and corners look small.
+        opacity, area = max(alpha, 0.7), size + (4.0 if marker else 1.0)
+        axes.scatter(
+            x, y, area, color=colour, marker=shape, alpha=opacity, linewidths=0
+        )
+        handle = Line2D([], [], color=colour, marker=shape, alpha=opacity)
+        handle.set(linestyle="", markersize=4, label=str(label))
         handles.append(handle)
     if handles:
         axes.legend(
@@ -212,17 +212,16 @@ def _mark(axes: Axes, centres: np.ndarray) -> None:
     low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
     numbers = np.flatnonzero(((centres > low) & (centres < high)).all(axis=1))
     centres = centres[numbers]
-    shown = low + (high - low) * _pushed((centres - low) / (high - low) * _SIDE) / _SIDE
-    for number, place, centre in zip(numbers, shown, centres, strict=True):
+    scale = (high - low) / _SIDE
+    shown = low + scale * _pushed((centres - low) / scale)
+    axes.plot(*np.stack([shown, centres]).T.swapaxes(1, 2), color=INK, linewidth=0.8)
+    for number, place in zip(numbers, shown, strict=True):
         axes.annotate(
             str(number),
-            centre,
             place,
             size=TICK_SIZE,
-            color=INK,
             ha="center",
             va="center_baseline",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.8, "color": INK},
             bbox={
                 "boxstyle": "circle,pad=0.2",
                 "facecolor": "white",

@@ -68,12 +68,8 @@ class TestCodeClouds:
         figure = self.figure(2 * rows(400, 2), panels, centres)
         first, second = figure.axes
         assert not first.texts
-        for number, (note, centre) in enumerate(
-            zip(second.texts, centres, strict=True)
-        ):
-            assert note.get_text() == str(number)
-            assert note.xy == pytest.approx(tuple(centre))
-            np.testing.assert_allclose(note.get_position(), centre, atol=0.02)
+        assert [note.get_text() for note in second.texts] == ["0", "1", "2"]
+        np.testing.assert_allclose([n.xy for n in second.texts], centres, atol=0.02)
 
     def test_numbers_of_near_centres_are_apart_with_lines(self, assert_legible):
         centres = np.concatenate([np.zeros([12, 2]), [[30.0, 0.0]]])
@@ -83,11 +79,11 @@ class TestCodeClouds:
         (axes,) = figure.axes
         # The last is far from all codes, and left out.
         assert [note.get_text() for note in axes.texts] == [str(k) for k in range(12)]
-        inches = axes.transData.transform([n.get_position() for n in axes.texts]) / 200
+        inches = axes.transData.transform([note.xy for note in axes.texts]) / 200
         gaps = np.linalg.norm(inches[:, None] - inches, axis=-1) + np.eye(12)
         assert gaps.min() > 0.18
-        assert all(tuple(note.xy) == (0, 0) for note in axes.texts)
-        assert all(note.arrow_patch is not None for note in axes.texts)
+        for line, note in zip(axes.lines, axes.texts, strict=True):
+            np.testing.assert_allclose(line.get_xydata(), [note.xy, (0, 0)])
 
     def test_limits_hold_centres_that_are_not_far(self):
         panel = Panel("category", np.zeros(400, int))
@@ -97,14 +93,12 @@ class TestCodeClouds:
         (axes,) = self.figure(rows(400, 2), [panel], np.array([[0.0, 60.0]])).axes
         assert axes.get_ylim()[1] < 6
 
-    @pytest.mark.parametrize("count", [1, 10, 20, 50])
-    @pytest.mark.parametrize("title", [None, "many words " * 20])
+    @pytest.mark.parametrize(("count", "title"), [(1, None), (20, "many words " * 20)])
     def test_legible(self, count, title, assert_legible):
         labels = np.arange(200) % count
         panels = [Panel("class", labels), Panel("category", labels)]
         centres = rows(count, 2, 1)
         assert_legible(self.figure(rows(200, 2), panels, centres, title))
-        assert_legible(self.figure(1e6 * rows(200, 2), panels[:1], None, title))
 
     def test_too_many_labels_have_one_colour(self):
         (axes,) = self.figure(rows(101, 2), [Panel("class", np.arange(101))]).axes
@@ -124,9 +118,9 @@ class TestCodeClouds:
 
     def test_far_codes_are_counted(self, words):
         points = rows(100, 2)
-        points[:10] = 1e9
+        points[:4] = 1e9
         figure = self.figure(points, [Panel("class", np.zeros(100, int))])
-        assert "10% outside" in words(figure)
+        assert "4% outside" in words(figure)
 
     def test_collapsed_codes(self, assert_legible):
         panel = Panel("class", np.arange(9))
@@ -187,10 +181,9 @@ class TestConfusionMatrix:
         assert "framed" in words(figure)
         assert "framed" not in words(self.figure(np.eye(3, dtype=int)))
 
-    @pytest.mark.parametrize("shape", [(1, 2), (2, 1), (10, 10), (10, 16), (20, 20)])
-    @pytest.mark.parametrize("most", [9, 9999])
-    def test_legible(self, shape, most, assert_legible):
-        counts = np.random.default_rng(0).integers(0, most, shape)
+    @pytest.mark.parametrize("shape", [(1, 2), (10, 16), (20, 20)])
+    def test_legible(self, shape, assert_legible):
+        counts = np.random.default_rng(0).integers(0, 9999, shape)
         labels = [f"class {k}" for k in range(shape[0])]
         figure = self.figure(counts, [(0, 0)], labels, "many words " * 12)
         assert_legible(figure)
@@ -200,7 +193,7 @@ class TestConfusionMatrix:
         assert min(sizes, default=8) >= 4.5
 
     def test_too_many_for_numbers(self, words, assert_legible):
-        figure = self.figure(np.full((40, 90), 1234))
+        figure = self.figure(np.full((10, 90), 1234))
         assert not figure.axes[0].texts
         assert "too many for numbers" in words(figure)
         assert figure.get_figwidth() <= 7.01
