@@ -386,6 +386,15 @@ class TestStickFigures:
         assert "of the joints out of range, at the edge" in words(figure)
         assert np.ptp(figure.axes[0].get_xlim()) < 8 * 15
 
+    def test_long_titles_wrap_where_the_page_is_narrow(self, assert_legible):
+        with paper():
+            figure = skeletons._figure(
+                figures(14), PARENTS, "many words " * 12, [f"{k}" for k in range(14)]
+            )
+        assert figure.get_figwidth() < 4
+        assert figure.get_figheight() < 9.5
+        assert_legible(figure)
+
     def test_many_rows_stay_on_a_page(self, assert_legible):
         figure = self.figure(figures(40), labels=[f"person {i}" for i in range(40)])
         assert figure.get_figheight() <= 9.01
