@@ -53,6 +53,12 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
     )
 
 
+def are_told(data: DataSet) -> bool:
+    """Whether any training row has its label, so that categories are classes."""
+    context = data.train.context
+    return context is not None and bool(np.any(context >= 0))
+
+
 def _hidden(split: Split) -> Split:
     nothing = np.full_like(split.context, -1)
     return dataclasses.replace(split, context=nothing, label=split.context)

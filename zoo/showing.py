@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import GenerativeModel, random
-from zoo import latents, pictures
+from zoo import labels, latents, offers, pictures
 from zoo.data import DataSet, DataSpec, Split
 from zoo.evaluation import Scorer
 from zoo.model_dir import Replacing, save_arrays
@@ -36,10 +36,16 @@ def draw(
 
 
 def picture_contexts(data: DataSet, num_samples: int) -> np.ndarray | None:
-    """Contexts to sample under: the classes in turn, or those of the test rows."""
+    """Contexts to sample under: the classes in turn, or those of the test rows.
+
+    Where a model may be told labels and was told none, its categories are no classes:
+    samples are of any.
+    """
     spec = data.spec.context
     if spec is None:
         return None
+    if spec.optional and not labels.are_told(data):
+        return offers.unknown(num_samples)
     if spec.num_classes is not None:
         return np.arange(num_samples, dtype=spec.dtype) % spec.num_classes
     rows = np.arange(num_samples) % len(data.test)
@@ -74,12 +80,12 @@ def draw_picture(
     # Floats would be taken for shades from 0 to 1.
     samples = samples.astype(spec.dtype)
     if spec.is_image:
-        title, offered = spec.name, latents.offer(model, data)
+        title, offered = spec.name, offers.offer(model, data)
         if offered:
             context = None if context is None else context[:_IMAGES]
             count = len(samples[:_IMAGES])
-            means = latents.sample_means(offered, count, seed, context)
-            samples = latents.shades(means, spec)
+            means = offers.sample_means(offered, count, seed, context)
+            samples = offers.shades(means, spec)
             title = f"{spec.name}: decoder means, codes drawn from the prior"
         return _draw_images(path, spec, samples, context, title)
     if spec.parents is not None:
@@ -134,7 +140,7 @@ def _draw_skeletons(
     path: Path, spec: DataSpec, samples: np.ndarray, context: np.ndarray | None
 ) -> Path:
     labels = None
-    if context is not None:
+    if context is not None and context.max() >= 0:
         # The first sample of each class.
         classes, rows = np.unique(context, return_index=True)
         samples, labels = samples[rows], [str(label) for label in classes[:10]]

@@ -5,7 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from tfgen.metrics import accuracy, clustering_accuracy, normalized_mutual_information
+from tfgen.metrics import (
+    accuracy,
+    best_matching,
+    clustering_accuracy,
+    normalized_mutual_information,
+)
 
 KNOWN = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 FOUND = np.array([2, 2, 2, 1, 1, 1, 0, 0, 0, 3])
@@ -23,6 +28,13 @@ def test_clusters_are_matched_with_classes_one_to_one():
     assert clustering_accuracy(np.zeros(10, int), KNOWN) == 0.4
     # Each row in its own: one of each class counts.
     assert clustering_accuracy(np.arange(10), KNOWN) == 0.3
+
+
+def test_the_matching_leaves_out_what_is_left_over():
+    assert best_matching(FOUND, KNOWN) == {2: 0, 1: 1, 0: 2}
+    assert best_matching(np.zeros(10, int), KNOWN) == {0: 0}
+    # Cluster 1 and class 1 have no row in common.
+    assert best_matching([0, 0, 0, 0, 1], [0, 0, 0, 1, 0]) == {0: 0}
 
 
 def test_the_matching_is_the_best_one():
@@ -53,7 +65,13 @@ def test_mutual_information_is_that_of_the_counts():
 
 
 @pytest.mark.parametrize(
-    "measure", [accuracy, clustering_accuracy, normalized_mutual_information]
+    "measure",
+    [
+        accuracy,
+        best_matching,
+        clustering_accuracy,
+        normalized_mutual_information,
+    ],
 )
 def test_what_cannot_be_compared_is_refused(measure):
     with pytest.raises(ValueError, match=r"shapes \[2\] and \[3\]. Give both for the"):

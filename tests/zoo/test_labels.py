@@ -151,7 +151,16 @@ def test_the_report_is_what_the_saved_model_says(runs, name):
 def test_codes_are_drawn_with_labels_or_without(runs, name, tmp_path):
     run = open_run(str(runs[0] / name))
     drawn = latents.draw_pictures(tmp_path, run.model, run.load_data())
-    assert [path.stem for path in drawn] == list(latents.PICTURES)
+    names = [name for name in latents.PICTURES if name != "skeletons"]
+    assert [path.stem for path in drawn] == names
+
+
+def test_samples_have_classes_where_categories_are_classes(runs):
+    expected = {"gmvae": [-1] * 12, "gmvae_semisupervised": [*range(10), 0, 1]}
+    for name, context in expected.items():
+        data = open_run(str(runs[0] / name)).load_data()
+        assert labels.are_told(data) == (name != "gmvae")
+        np.testing.assert_array_equal(showing.picture_contexts(data, 12), context)
 
 
 def test_the_discrete_bound_is_beside_the_relaxed_one(runs):

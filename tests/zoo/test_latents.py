@@ -12,13 +12,14 @@ import tfgen
 from tfgen import random
 from tfgen.distributions import StandardNormal
 from tfgen.signatures import Signature
-from zoo import latents, pictures
+from zoo import latents, offers, pictures
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.models import ae, vae, vae_flow_prior
 from zoo.showing import draw_picture, write_samples
 
 IMAGES = DataSpec("greys", (2, 3), "uint8", levels=17)
 TABLE = DataSpec("table", (6,), "float32")
+BODIES = DataSpec("bodies", (1, 2, 3), "float32", parents=(0, 0))
 
 
 class Linear:
@@ -79,7 +80,7 @@ def mean_of(x):
 def drawn(monkeypatch):
     """What would be drawn: a dict of the arguments for each name of a file."""
     calls = {}
-    for name in ("image_grid", "latent_plane"):
+    for name in ("image_grid", "latent_plane", "code_clouds", "stick_figures"):
 
         def record(path, x, name=name, **options):
             calls[path.name] = {"function": name, "x": x, **options}
@@ -147,7 +148,7 @@ def test_the_plane_shows_codes_of_test_rows_with_their_classes(linear, monkeypat
     np.testing.assert_array_equal(drawn["latent_plane.png"]["labels"], data.test.label)
     monkeypatch.setattr(latents, "_MOST_CODES", 20)
     path = SimpleNamespace(name="few")
-    latents.latent_plane(path, latents.offer(Linear(IMAGES), data), data)
+    latents.latent_plane(path, offers.offer(Linear(IMAGES), data), data)
     few = drawn["few"]
     assert few["x"].shape == (20, 2)
     assert {tuple(z) for z in few["x"]} <= {tuple(z) for z in x[:, :2]}
@@ -202,9 +203,15 @@ WHICH = {
         2,
         ["reconstructions.png", "interpolation.png", "latent_plane.png"],
     ),
-    "images, three codes": (IMAGES, 3, ["reconstructions.png", "interpolation.png"]),
+    "images, three codes": (
+        IMAGES,
+        3,
+        ["reconstructions.png", "interpolation.png", "codes.png"],
+    ),
+    "images, one code": (IMAGES, 1, ["reconstructions.png", "interpolation.png"]),
     "table, two codes": (TABLE, 2, ["latent_plane.png"]),
-    "table, three codes": (TABLE, 3, []),
+    "table, three codes": (TABLE, 3, ["codes.png"]),
+    "skeletons, two codes": (BODIES, 2, ["latent_plane.png", "skeletons.png"]),
 }
 
 
@@ -229,7 +236,7 @@ def test_models_without_a_decoder_have_none_of_them(drawn, tmp_path):
     # As flows do that are given a class.
     spec = dataclasses.replace(spec, context=ContextSpec((), "int32", 3))
     model = SimpleNamespace(signatures=lambda inputs: [SimpleNamespace(name="any")])
-    assert latents.offer(model, dataset(spec)) == {}
+    assert offers.offer(model, dataset(spec)) == {}
 
 
 TINY = {"latents": 2, "hidden_units": (4,)}
@@ -271,20 +278,20 @@ def test_the_means_are_those_of_the_samples(drawn, tmp_path):
 
 def test_shades_are_levels_from_black_to_white():
     np.testing.assert_array_equal(
-        latents.shades(np.array([0, 8, 16], "uint8"), IMAGES), [0.0, 0.5, 1.0]
+        offers.shades(np.array([0, 8, 16], "uint8"), IMAGES), [0.0, 0.5, 1.0]
     )
     floats = np.array([0.0, 0.3], "float32")
-    np.testing.assert_array_equal(latents.shades(floats, TABLE), floats)
+    np.testing.assert_array_equal(offers.shades(floats, TABLE), floats)
 
 
 def test_answers_do_not_depend_on_how_many_are_asked_at_once(monkeypatch):
     data = dataset(IMAGES)
-    offered = latents.offer(Linear(IMAGES, by_chance=True), data)
-    rows = {"x": data.test.x, "seed": latents.row_seeds(50), "label": data.test.label}
-    whole = latents.ask(offered["encode"], **rows)["z"]
+    offered = offers.offer(Linear(IMAGES, by_chance=True), data)
+    rows = {"x": data.test.x, "seed": offers.row_seeds(50), "label": data.test.label}
+    whole = offers.ask(offered["encode"], **rows)["z"]
     assert whole.shape == (50, 2)
-    monkeypatch.setattr(latents, "_CHUNK", 7)
-    np.testing.assert_array_equal(latents.ask(offered["encode"], **rows)["z"], whole)
+    monkeypatch.setattr(offers, "_CHUNK", 7)
+    np.testing.assert_array_equal(offers.ask(offered["encode"], **rows)["z"], whole)
 
 
 def test_names_follow_the_samples(drawn, tmp_path):

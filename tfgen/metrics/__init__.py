@@ -3,7 +3,9 @@
 from tfgen.metrics.bits_per_dim import bits_per_dim
 from tfgen.metrics.clustering import (
     accuracy,
+    best_matching,
     clustering_accuracy,
+    contingency,
     normalized_mutual_information,
 )
 from tfgen.metrics.disentanglement import (
@@ -24,9 +26,11 @@ __all__ = [
     "DCI",
     "FirstNonFinite",
     "accuracy",
+    "best_matching",
     "beta_vae_score",
     "bits_per_dim",
     "clustering_accuracy",
+    "contingency",
     "dci_scores",
     "disentanglement_scores",
     "factor_vae_score",

@@ -46,6 +46,24 @@ def accuracy(found: np.ndarray, known: np.ndarray) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
+def best_matching(found: np.ndarray, known: np.ndarray) -> dict[int, int]:
+    """The class of each cluster, one to one, such that most rows are in their class's.
+
+    Clusters and classes that are left over, or have no row in common, are not in it.
+
+    Args:
+        found: Clusters `[rows]`, integers from 0.
+        known: Classes `[rows]`, integers from 0.
+
+    Example:
+        >>> best_matching([1, 1, 0, 0], [0, 0, 0, 1])
+        {0: 1, 1: 0}
+    """
+    counts = contingency(found, known)
+    pairs = np.transpose(linear_sum_assignment(counts, maximize=True)).tolist()
+    return {cluster: label for cluster, label in pairs if counts[cluster, label] > 0}
+
+
 def clustering_accuracy(found: np.ndarray, known: np.ndarray) -> float:
     """Share of rows whose label is the known one, under the best matching of labels.
 
@@ -60,8 +78,8 @@ def clustering_accuracy(found: np.ndarray, known: np.ndarray) -> float:
         0.75
     """
     counts = contingency(found, known)
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    return float(counts[rows, columns].sum() / counts.sum())
+    matched = best_matching(found, known)
+    return float(sum(counts[pair] for pair in matched.items()) / counts.sum())
 
 
 def normalized_mutual_information(found: np.ndarray, known: np.ndarray) -> float:

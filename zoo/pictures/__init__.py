@@ -1,5 +1,7 @@
 """Pictures of what a model learnt, fit for a paper: arrays in, one PNG out."""
 
+from zoo.pictures.codes import Panel, code_clouds
+from zoo.pictures.confusion import confusion_matrix
 from zoo.pictures.density import density_2d
 from zoo.pictures.images import image_grid
 from zoo.pictures.pairs import pair_plot
@@ -8,6 +10,9 @@ from zoo.pictures.skeletons import stick_figures
 from zoo.pictures.training import training_curve
 
 __all__ = [
+    "Panel",
+    "code_clouds",
+    "confusion_matrix",
     "density_2d",
     "image_grid",
     "latent_plane",

@@ -158,11 +158,13 @@ def _page(
     gutter = max(
         (text_width(label, LABEL_SIZE) + 0.08 for label in labels), default=0.0
     )
-    heading = Heading.of(title, notes, TEXT_WIDTH - 0.2)
-    left, top = gutter + _MARGIN, heading.height
-    room = TEXT_WIDTH - left - _MARGIN, _TEXT_HEIGHT - top - _MARGIN
-    inches = size * min(room / size)
-    width, height = inches + [left + _MARGIN, top + _MARGIN]
+    left, width = gutter + _MARGIN, TEXT_WIDTH
+    for _ in range(3):  # The wider the page, the lower the heading, and so on.
+        heading = Heading.of(title, notes, width - 0.2)
+        top = heading.height
+        room = TEXT_WIDTH - left - _MARGIN, _TEXT_HEIGHT - top - _MARGIN
+        inches = size * min(room / size)
+        width, height = inches + [left + _MARGIN, top + _MARGIN]
     figure = Figure(figsize=(width, height), dpi=DPI)
     heading.draw(figure)
     for row, label in enumerate(labels):
