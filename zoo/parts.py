@@ -155,18 +155,19 @@ def standard_vae(
     """A VAE with Gaussian posteriors and a standard normal prior.
 
     For images of side 64 by convolutions, of which each halves the side, and dense
-    layers between them and the codes. For other data by dense layers alone.
+    layers between them and the codes. For other data, or without convolutions, by dense
+    layers alone.
 
     Args:
         spec: The data.
         latents: Size of the code.
-        filters: Width of each convolution, from the image on.
-        hidden_units: Of the dense layers, from the data on.
+        filters: Width of each convolution, from the image on; none for no convolutions.
+        hidden_units: Of the dense layers, from the data on, at least one.
         activation: Of hidden layers.
         likelihood: As for `decoder`.
         objective: What is minimised.
     """
-    if not spec.is_image or spec.event_shape[:2] != (64, 64):
+    if not (filters and spec.is_image and spec.event_shape[:2] == (64, 64)):
         encoding = dense_encoder(spec, hidden_units, activation, 2 * latents)
         decoding = dense_decoder(spec, hidden_units, activation, latents, likelihood)
     else:

@@ -37,3 +37,12 @@ def test_images_of_side_64_have_convolutions(shape, convolutions):
     x = np.ones([2, *shape], np.uint8)
     assert model.encode(x)["loc"].shape == (2, 3)
     assert model.reconstruct(x).shape == (2, *shape)
+
+
+def test_convolutions_may_be_left_out():
+    spec = DataSpec("sprites", (64, 64), "uint8", levels=2)
+    for recipe in OPTIONS:
+        model = recipe.build(spec, convolutional=False, latents=3, hidden_units=(5, 4))
+        shapes = [weight.shape for weight in model.trainable_weights]
+        assert (4096, 5) in shapes
+        assert (5, 4096) in shapes

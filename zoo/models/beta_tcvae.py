@@ -24,13 +24,15 @@ def build(
     beta: float = 6.0,
     gamma: float = 1.0,
     latents: int = 10,
-    filters: tuple[int, ...] = (32, 32, 64, 64),
+    convolutional: bool = True,
+    filters: tuple[int, ...] = (16, 16, 32, 32),
     hidden_units: tuple[int, ...] = (256,),
     activation: str = "relu",
     likelihood: str = "auto",
 ) -> tfgen.GenerativeModel:
     """Gaussian posteriors, a standard normal prior."""
     objective = tfgen.TotalCorrelationELBO(alpha, beta, gamma)
+    filters = filters if convolutional else ()
     return standard_vae(
         spec, latents, filters, hidden_units, activation, likelihood, objective
     )

@@ -1,4 +1,4 @@
-"""beta-VAE (Higgins et al., 2017): a VAE with a weight on the divergence.
+r"""beta-VAE (Higgins et al., 2017): a VAE with a weight on the divergence.
 
     python -m zoo.train --model=beta_vae --set=beta=4
 
@@ -6,8 +6,12 @@ The larger beta, the fewer nats codes may hold, and the more each latent comes t
 for one factor of the data alone. What is reported is the bound, beta or not; reports
 have the divergence of each latent too.
 
-Images of side 64 have convolutions; other data have dense layers. The paper's own
-networks for such images are dense, 1,200 units in each layer, with Adagrad.
+Images of side 64 have convolutions, half as wide as those that later papers take, which
+are `--set filters=32,32,64,64`; other data have dense layers. With dense layers as in
+this paper (which has Adagrad):
+
+    python -m zoo.train --model=beta_vae --set=convolutional=false \
+        --set=hidden_units=1200,1200
 """
 
 import tfgen
@@ -22,13 +26,15 @@ def build(
     beta: float = 4.0,
     warm_up: int = 0,
     latents: int = 10,
-    filters: tuple[int, ...] = (32, 32, 64, 64),
+    convolutional: bool = True,
+    filters: tuple[int, ...] = (16, 16, 32, 32),
     hidden_units: tuple[int, ...] = (256,),
     activation: str = "relu",
     likelihood: str = "auto",
 ) -> tfgen.GenerativeModel:
     """Gaussian posteriors, a standard normal prior; `warm_up` is in steps."""
     objective = tfgen.BetaELBO(beta, warm_up)
+    filters = filters if convolutional else ()
     return standard_vae(
         spec, latents, filters, hidden_units, activation, likelihood, objective
     )

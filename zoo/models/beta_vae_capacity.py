@@ -21,13 +21,15 @@ def build(
     capacity: float = 25.0,
     steps: int = 5000,
     latents: int = 10,
-    filters: tuple[int, ...] = (32, 32, 64, 64),
+    convolutional: bool = True,
+    filters: tuple[int, ...] = (16, 16, 32, 32),
     hidden_units: tuple[int, ...] = (256,),
     activation: str = "relu",
     likelihood: str = "auto",
 ) -> tfgen.GenerativeModel:
     """Gaussian posteriors, a standard normal prior."""
     objective = tfgen.CapacityELBO(gamma, capacity, steps)
+    filters = filters if convolutional else ()
     return standard_vae(
         spec, latents, filters, hidden_units, activation, likelihood, objective
     )
