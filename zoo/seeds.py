@@ -225,7 +225,7 @@ def _enter(options: Options, old: Collection[int]) -> ModelDir:
     plan = plan_run(options)
     parent = plan.directory
     held = {path.name for path in parent.path.glob("*")} - set(_FILES)
-    if "config.json" in held or (held and not parent.seeds):
+    if held and not parent.seeds:
         what = "a single run" if "config.json" in held else "other files"
         raise ValueError(
             "Runs of several seeds have a directory of their own, new or empty at "

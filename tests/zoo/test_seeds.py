@@ -205,6 +205,10 @@ def test_what_stopped_starts_over(trained, tmp_path, options):
     table = train_seeds(options(tmp_path / "a"), (0, 1, 2))
     assert trained[0] == [0, 1, 2, 1]
     assert table["unfinished"] == []
+    # Where all runs were removed, their table is in nobody's way.
+    for seed in range(3):
+        shutil.rmtree(tmp_path / "a" / f"seed-{seed}")
+    assert len(train_seeds(options(tmp_path / "a"), (5,))["seeds"]) == 1
 
 
 def test_the_table_has_the_median_and_the_range(tmp_path):
