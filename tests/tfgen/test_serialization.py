@@ -215,6 +215,7 @@ PARTS = {
         "smoothing": 0.2,
         "objective": ConcreteELBO(warm_up=5),
         "pretraining": MixturePretraining(0.5),
+        "code_evidence": False,
     },
     DensityModel: {"distribution": normal(2), "objective": MaximumLikelihood()},
     Dequantized: {
