@@ -62,7 +62,7 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
     """
     # Runs that are to be overwritten are no part of a table any more.
     old = set(seeds) if options.overwrite else set()
-    parent = _enter(dataclasses.replace(options, seed=seeds[0]), old)
+    parent = _enter(options, old)
     table: Json = {}
     failures = {}
     for number, seed in enumerate(seeds, 1):
