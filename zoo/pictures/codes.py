@@ -163,17 +163,17 @@ def _limits(points: np.ndarray, centres: np.ndarray | None) -> list[Limits]:
     return wider
 
 
-def _entries(panel: Panel) -> list[tuple[int, int, int]]:
-    """Colours, markers and labels of the legend: of the labels that there are."""
+def _entries(panel: Panel) -> list[tuple[int, int]]:
+    """Styles and labels of the legend: of the labels that there are."""
     present = set(np.unique(panel.labels).tolist())
     styles = enumerate(panel.styles or ())
-    return sorted((*divmod(s, _COLOURS)[::-1], k) for k, s in styles if k in present)
+    return sorted((style, label) for label, style in styles if label in present)
 
 
 def _legend_width(panel: Panel) -> float:
     entries = _entries(panel)
     columns = -(-len(entries) // _LINES)
-    widest = max((text_width(str(k), NOTE_SIZE) for *_, k in entries), default=0.0)
+    widest = max((text_width(str(k), NOTE_SIZE) for _, k in entries), default=0.0)
     return columns * (widest + 0.27) + 0.08 if columns else 0.0
 
 
@@ -182,7 +182,8 @@ def _cloud(axes: Axes, points: np.ndarray, panel: Panel) -> None:
     entries, handles = _entries(panel), []
     if not entries:
         axes.scatter(points[:, 0], points[:, 1], size, DATA, alpha=alpha, linewidths=0)
-    for number, marker, label in entries:
+    for style, label in entries:
+        marker, number = divmod(style, _COLOURS)
         x, y = points[panel.labels == label].T
         colour, shape = matplotlib.colormaps["tab10"](number), _MARKERS[marker]
         # Pale colours look alike, and corners look small.

@@ -51,16 +51,16 @@ class TestCodeClouds:
         assert first.get_ylim() == second.get_ylim()
         assert [axes.get_title() for axes in (first, second)] == ["class", "category"]
 
-    def test_the_legend_has_labels_that_there_are_by_colour(self, texts):
+    def test_the_legend_has_labels_that_there_are_by_style(self, texts):
         labels = np.array([4, 4, 1, 2, 0])
         panel = Panel("category", labels, [1, 11, 0, 3, 2])
         (axes,) = self.figure(rows(5, 2), [panel]).axes
         legend = axes.get_legend()
-        assert [text.get_text() for text in legend.get_texts()] == ["2", "0", "1", "4"]
+        assert [text.get_text() for text in legend.get_texts()] == ["2", "0", "4", "1"]
         colours = [to_rgb(handle.get_color()) for handle in legend.legend_handles]
-        assert colours == [TAB10(k)[:3] for k in (0, 1, 1, 2)]
+        assert colours == [TAB10(k)[:3] for k in (0, 1, 2, 1)]
         markers = [handle.get_marker() for handle in legend.legend_handles]
-        assert markers == ["o", "o", "^", "o"]
+        assert markers == ["o", "o", "o", "^"]
 
     def test_numbers_are_at_the_centres(self, texts):
         centres = np.array([[0.0, 0.0], [2.0, 1.0], [-1.0, -2.0]])
