@@ -34,7 +34,7 @@ def test_no_probability_is_no_infinity():
 def test_a_row_for_each_classifier(monkeypatch, capsys):
     small = {"PENALTIES": (1e-3,), "LAYERS": ((16,),), "ALPHAS": (0.1,)}
     small |= {"RATES": (1e-3,), "EPOCHS": 3, "SEEDS": range(2)}
-    small["SETTINGS"] = {**skeletons.SETTINGS, "hidden_units": "16"}
+    small["HIDDEN_UNITS"] = {"walkers": "16"}
     small["FIELDS"] = {**skeletons.FIELDS, "epochs": 2, "jit_compile": False}
     for name, value in small.items():
         monkeypatch.setattr(skeletons, name, value)
@@ -57,6 +57,9 @@ def test_the_settings_are_those_of_the_documented_command():
         assert f"--set {name}={value}" in command
     for name, value in skeletons.FIELDS.items():
         assert f"--{name}={value}" in command
+    for name, value in skeletons.HIDDEN_UNITS.items():
+        assert f"--set hidden_units={value}" in command
+        assert f"--dataset={name} " in command or f"`{name}`" in command
 
 
 def test_unknown_data_are_told_in_a_sentence(monkeypatch):
