@@ -283,7 +283,7 @@ class AddAccuracy(keras.callbacks.Callback):
         """Classifies all rows; later callbacks find the answer in `logs`."""
         if logs is not None:
             found = classification.log_probs(self.model, self.split.x).argmax(axis=1)
-            logs["val_accuracy"] = accuracy(found, self.split.label)
+            logs["val_accuracy"] = accuracy(found, np.asarray(self.split.label))
 
 
 class KeepBest(keras.callbacks.Callback):
