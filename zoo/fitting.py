@@ -151,13 +151,14 @@ def check_monitor(model: GenerativeModel, data: DataSet, recipe: Recipe) -> None
     if recipe.monitor != "accuracy":
         return
     train = data.train
-    told = train.label is not None and np.any(np.asarray(train.context) >= 0)
+    hidden = train.label is not None and train.context is not None
+    told = hidden and np.any(np.asarray(train.context) >= 0)
     if not isinstance(model, ConcreteMixtureVAE) or not told:
         raise ValueError(
             "The accuracy on validation rows is that of models which are told labels "
             f"as a prior; received monitor=accuracy for a {type(model).__name__} on "
-            f"{data.spec.name}{'' if told else ', where no label is told'}. Leave it "
-            "out, or take gmvae_supervised."
+            f"{data.spec.name}, where {'some are' if told else 'none is'} told. Leave "
+            "it out, or take gmvae_supervised."
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import skeletons
 from zoo.data import Split
+from zoo.models import gmvae_supervised
 
 
 def test_windows_and_sequences_are_counted():
@@ -33,15 +34,32 @@ def test_no_probability_is_no_infinity():
 def test_a_row_for_each_classifier(monkeypatch, capsys):
     small = {"PENALTIES": (1e-3,), "LAYERS": ((16,),), "ALPHAS": (0.1,)}
     small |= {"RATES": (1e-3,), "EPOCHS": 3, "SEEDS": range(2)}
+    small["HIDDEN_UNITS"] = {"walkers": "16"}
+    small["FIELDS"] = {**skeletons.FIELDS, "epochs": 2, "jit_compile": False}
     for name, value in small.items():
         monkeypatch.setattr(skeletons, name, value)
     monkeypatch.setattr(sys, "argv", ["skeletons", "walkers"])
     skeletons.main()
-    *_, logistic, mlp = capsys.readouterr().out.splitlines()
+    _, rule, logistic, mlp, mixture = capsys.readouterr().out.splitlines()
+    assert rule.startswith("| --- |")
     assert logistic.startswith("| walkers | logistic regression | ")
     assert float(logistic.split("|")[3]) > 0.9
     assert [len(cell.split(",")) for cell in mlp.split("|")[3:5]] == [2, 2]
     assert "layers 16, alpha = 0.1, rate = 0.001, epochs " in mlp
+    assert mixture.startswith("| walkers | gmvae_supervised | ")
+    assert [len(cell.split(",")) for cell in mixture.split("|")[3:5]] == [2, 2]
+    assert "hidden_units = 16, " in mixture
+
+
+def test_the_settings_are_those_of_the_documented_command():
+    command = " ".join((gmvae_supervised.__doc__ or "").replace("\\", " ").split())
+    for name, value in skeletons.SETTINGS.items():
+        assert f"--set {name}={value}" in command
+    for name, value in skeletons.FIELDS.items():
+        assert f"--{name}={value}" in command
+    for name, value in skeletons.HIDDEN_UNITS.items():
+        assert f"--set hidden_units={value}" in command
+        assert f"--dataset={name} " in command or f"`{name}`" in command
 
 
 def test_unknown_data_are_told_in_a_sentence(monkeypatch):

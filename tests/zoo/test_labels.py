@@ -263,7 +263,7 @@ def test_the_epoch_may_be_that_of_the_highest_accuracy(tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("vae", "for a VAE on digits"), ("gmvae", "digits, where no label is told")],
+    [("vae", "for a VAE on digits"), ("gmvae", "digits, where none is told")],
 )
 def test_without_labels_no_accuracy_chooses_the_epoch(model, message, tmp_path):
     options = Options(
