@@ -81,7 +81,7 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
         table = _update(parent, _without(old, parent.seeds))
     if table:
         print(f"\n{describe(table)}")
-        print(f"Table: {parent.path}/seeds.md, {parent.path}/seeds.json")
+        print(f"\nTable: {parent.path}/seeds.md, {parent.path}/seeds.json")
     if failures:
         reasons = " ".join(f"Seed {seed}: {why}" for seed, why in failures.items())
         raise ArithmeticError(
