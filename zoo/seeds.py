@@ -65,6 +65,7 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
     parent = _enter(options, old)
     table: Json = {}
     failures = {}
+    # Clearing Keras' session between runs would free nothing: what stays is XLA's.
     for number, seed in enumerate(seeds, 1):
         run = parent.seed(seed)
         print(f"\nSeed {seed}, {number} of {len(seeds)}, into {run.path}")
@@ -81,7 +82,7 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
         table = _update(parent, _without(old, parent.seeds))
     if table:
         print(f"\n{describe(table)}")
-        print(f"Table: {parent.path}/seeds.md, {parent.path}/seeds.json")
+        print(f"\nTable: {parent.path}/seeds.md, {parent.path}/seeds.json")
     if failures:
         reasons = " ".join(f"Seed {seed}: {why}" for seed, why in failures.items())
         raise ArithmeticError(
