@@ -36,8 +36,11 @@ def neighbourhoods(
         seed: Chooses rows and starts.
 
     Returns:
-        A cluster for each row, int32 `[rows]`; none of them is empty if there are as
-        many rows. Known ones are what they were.
+        A cluster for each row, int32 `[rows]`. Known ones are what they were, so that a
+        cluster may have lost all its rows to others.
+
+    Raises:
+        ValueError: If there are less rows than clusters.
 
     References:
         Van der Maaten and Hinton, 2008. Visualizing Data using t-SNE.
@@ -49,6 +52,12 @@ def neighbourhoods(
         Boehm, Berens and Kobak, 2022. Attraction-Repulsion Spectrum in Neighbor
         Embeddings (on exaggeration). https://arxiv.org/abs/2007.08902
     """
+    if len(codes) < num_clusters:
+        raise ValueError(
+            "Each cluster has a row at least; received "
+            f"{len(codes)} rows for {num_clusters} clusters. Give fewer categories, or "
+            "more data."
+        )
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(codes))
     # Those with a label first, as far as there is room.
@@ -60,7 +69,7 @@ def neighbourhoods(
             perplexity=min(_PERPLEXITY, (len(rows) - 1) / 3),
             early_exaggeration=_EXAGGERATION,
             max_iter=_ITERATIONS,
-            init="pca",
+            init="pca" if codes.shape[1] > 1 else "random",
             random_state=seed,
         )
         points = plane.fit_transform(codes[rows])
@@ -96,23 +105,21 @@ def _clusters(
     label: np.ndarray,
     seed: int,
 ) -> np.ndarray:
-    """Clusters of points of the plane: `[rows]`."""
+    """Clusters of points of the plane, none empty if no label is known: `[rows]`."""
     names = np.arange(num_clusters)
-
-    def mixture(seed: int, means: np.ndarray | None = None) -> np.ndarray:
-        mixture = GaussianMixture(num_clusters, means_init=means, random_state=seed)
-        found = mixture.fit_predict(points)
-        # Where some came out empty, none says anything.
-        return (
-            found
-            if np.isin(names, found).all()
-            else np.arange(len(points)) % len(names)
-        )
-
     if np.isin(names, label).all():
         means = [points[label == name].mean(axis=0) for name in names]
-        return mixture(seed, np.stack(means))
-    candidates = [mixture(seed + start) for start in range(_STARTS)]
-    found = max(candidates, key=lambda cluster: modularity(cluster, neighbours))
+        mixture = GaussianMixture(
+            num_clusters, means_init=np.stack(means), random_state=seed
+        )
+        return mixture.fit_predict(points)
+    seeds = [(seed + start) % 2**32 for start in range(_STARTS)]
+    mixtures = [GaussianMixture(num_clusters, random_state=start) for start in seeds]
+    candidates = [mixture.fit_predict(points) for mixture in mixtures]
+    # Where codes have no clusters: slices of the plane, all of which have rows.
+    rank = np.argsort(np.argsort(points[:, 0]))
+    whole = [found for found in candidates if np.isin(names, found).all()]
+    whole = whole or [rank * num_clusters // len(points)]
+    found = max(whole, key=lambda cluster: modularity(cluster, neighbours))
     agreement = [[np.sum(label[found == i] == name) for name in names] for i in names]
     return linear_sum_assignment(agreement, maximize=True)[1][found]

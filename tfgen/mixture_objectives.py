@@ -87,7 +87,7 @@ class ConcreteELBO(Objective):
         weight_z = ramp(step, self.warm_up, step.dtype)
         weight_s = tf.fill(tf.shape(terms["kl_s"]), self.category_weight)
         if "context" in inputs:
-            is_known = inputs["context"] >= 0
+            is_known = model.is_known(inputs["context"])
             weight_s = tf.where(is_known, self.label_weight, weight_s)
         weight_s = tf.cast(weight_s, step.dtype)
         divergences = weight_z * terms["kl_z"] + weight_s * terms["kl_s"]

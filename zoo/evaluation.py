@@ -146,6 +146,9 @@ def report_on(
         chosen = np.random.default_rng(0).choice(rows, _QUANTILE_ROWS, replace=False)
         rows = np.sort(chosen)
     context = None if data.train.context is None else data.train.context[rows]
+    if data.spec.context is not None and data.spec.context.optional:
+        # As rows are scored whose label nobody knows.
+        context = np.full_like(context, -1)
     scores = scorer(Split(data.train.x[rows], context))[answer]
     _require_finite(scores, f"{answer} of the train split", rows)
     report["train_quantiles"] = np.quantile(scores, np.linspace(0, 1, 1001)).tolist()

@@ -98,13 +98,18 @@ def plan_run(
         data: The data, where they are loaded already.
         teachers: Those of the students so far.
     """
-    recipe = find_recipe(options.model)
+    recipe, name = find_recipe(options.model), Path(options.model).stem
+    if "num_labels" in options.fields and recipe.num_labels is None:
+        raise ValueError(
+            "Labels are told to models that take them as a prior; received num_labels="
+            f"{options.fields['num_labels']} for {name}. Leave it out, or take "
+            "gmvae_semisupervised."
+        )
     recipe = dataclasses.replace(recipe, **options.fields)
     arguments = recipe.parse(options.settings)
     dataset = options.dataset or recipe.dataset
     if data is None:
         data = load(dataset, seed=options.seed, **options.data)
-    name = Path(options.model).stem
     if not recipe.conditional:
         if options.data.get("context"):
             raise ValueError(

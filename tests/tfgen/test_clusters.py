@@ -67,10 +67,20 @@ def test_rows_beyond_the_plane_join_their_neighbours(arcs, monkeypatch):
 
 def test_no_cluster_is_empty():
     rng = np.random.default_rng(0)
-    for rows in (5, 30):
-        codes = np.zeros([rows, 2]) + 1e-3 * rng.normal(size=[rows, 1])
-        found = clusters.neighbourhoods(codes, 5, np.full(rows, -1))
-        assert set(found) == set(range(5))
+    # On a line, by place: where there are no clusters, neighbours are together.
+    codes = np.zeros([30, 2]) + 1e-3 * rng.normal(size=[30, 1])
+    found = clusters.neighbourhoods(codes, 15, np.full(30, -1))
+    assert set(found) == set(range(15))
+    assert set(clusters.neighbourhoods(codes[:5], 5, np.full(5, -1))) == set(range(5))
+    with pytest.raises(ValueError, match="received 4 rows for 5 clusters. Give fewer"):
+        clusters.neighbourhoods(codes[:4], 5, np.full(4, -1))
+
+
+def test_codes_may_be_numbers_and_seeds_large():
+    label = np.arange(90) % 3
+    codes = 10.0 * label[:, None] + np.random.default_rng(0).normal(size=[90, 1])
+    found = clusters.neighbourhoods(codes, 3, np.full(90, -1), seed=2**32 - 1)
+    assert clustering_accuracy(found, label) == 1.0
 
 
 def test_modularity_by_hand():

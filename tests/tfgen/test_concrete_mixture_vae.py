@@ -412,3 +412,27 @@ def test_a_category_may_start_from_one_row():
     prior = model.prior.joint(temperature=1.0)
     np.testing.assert_allclose(prior.scale, 0.01, rtol=1e-4)
     assert np.isfinite(model.prior(prior.loc)).all()
+
+
+def test_a_category_without_rows_starts_as_wide_as_all_codes():
+    model = small()
+    x = np.zeros([40, *model.event_shape], model.input_dtype)
+    label = np.arange(40) % 2
+    label[3] = 7  # No category: as good as -1.
+    guess = model.start_categories(x, label)
+    assert set(guess[label < 2]) == {0, 1}
+    prior = model.prior.joint(temperature=1.0)
+    assert all(np.isfinite(part).all() for part in (prior.logits, prior.loc))
+    assert np.all(prior.scale[2] > 0)
+
+
+def test_labels_that_are_no_category_weigh_as_unknown_ones(randomize):
+    model = small()
+    randomize(model)
+    objective = ConcreteELBO(category_weight=0.5, label_weight=100.0)
+    losses = [
+        objective(model, {"x": bits(), "context": label}, seeds(6), tf.constant(0))[0]
+        for label in (tf.fill([6], -1), tf.fill([6], 3), tf.fill([6], 2))
+    ]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    assert np.all(losses[2] != losses[0])

@@ -233,8 +233,12 @@ class ConcreteMixtureVAE(LatentModel):
         log_p = tf.nn.log_softmax(self.prior.joint(temperature=1.0).logits)
         told = tf.one_hot(label, log_p.shape[-1], dtype=log_p.dtype)
         smooth = (1.0 - self.smoothing) * told + self.smoothing * tf.exp(log_p)
-        is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+        is_known = self.is_known(label)[:, tf.newaxis]
         return tf.where(is_known, tf.math.log(smooth), log_p)
+
+    def is_known(self, label: tf.Tensor) -> tf.Tensor:
+        """Whether a label is a category; those that are none are as good as -1."""
+        return (label >= 0) & (label < self.prior.num_categories)
 
     def classify(self, x: ArrayLike) -> tf.Tensor:
         """`q(s | x)`, probabilities of the categories of each row: `[batch, K]`."""
@@ -297,14 +301,17 @@ class ConcreteMixtureVAE(LatentModel):
         """
         k, x = self.prior.num_categories, np.asarray(x)
         label = np.full(len(x), -1) if context is None else np.asarray(context)
+        label = np.where(self.is_known(label), label, -1)
         # Draws, where means of equal rows would be equal: islands of their own.
         z = self._plain_codes(x, seed)
-        guess = neighbourhoods(z, k, np.where(label < k, label, -1), seed)
-        shares = np.bincount(guess, minlength=k) / len(guess)
-        means = [z[guess == i].mean(axis=0) for i in range(k)]
-        deviations = [z[guess == i].std(axis=0) for i in range(k)]
-        scale = np.maximum(np.stack(deviations), _LEAST_SCALE)
-        self.prior.start(shares, np.stack(means), scale)
+        guess = neighbourhoods(z, k, label, seed)
+        # Where no row is left, a category starts as wide as all codes.
+        parts = [z[guess == i] if (guess == i).any() else z for i in range(k)]
+        counts = np.maximum(np.bincount(guess, minlength=k), 1)
+        means = np.stack([part.mean(axis=0) for part in parts])
+        scale = np.stack([part.std(axis=0) for part in parts])
+        scale = np.maximum(scale, _LEAST_SCALE)
+        self.prior.start(counts / counts.sum(), means, scale)
         return guess
 
     def data(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -346,7 +353,7 @@ class ConcreteMixtureVAE(LatentModel):
         log_s = one_hot_draw(seeds, p.logits)
         if context is not None:
             told = tf.one_hot(context, log_s.shape[-1], dtype=log_s.dtype)
-            is_known = tf.reduce_any(told > 0, axis=1, keepdims=True)
+            is_known = self.is_known(context)[:, tf.newaxis]
             log_s = tf.where(is_known, tf.math.log(told), log_s)
         return p.sample_given(seeds, log_s)
 

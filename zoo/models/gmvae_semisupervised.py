@@ -27,7 +27,11 @@ def build(
     label_weight: float = 3.0,
     pretraining_weight: float = 0.05,
 ) -> tfgen.GenerativeModel:
-    """Dense networks and a category a class; the weights are of divergences."""
+    """Dense networks; the weights are of divergences.
+
+    Guesses weigh as labels do (`label_weight`), and without a first stage there are
+    none: `category_weight` is for rows without either.
+    """
     return mixture_vae(
         spec,
         num_classes(spec, "gmvae_semisupervised"),
