@@ -311,3 +311,23 @@ def test_a_set_without_labels_has_bounds_alone():
     report = evaluation.report_on(model, data)
     assert "classification" not in report
     assert "discrete" in report
+
+
+@pytest.mark.parametrize("model", ["vae", "maf_conditional"])
+def test_labels_are_told_to_models_that_take_them_as_a_prior(model, tmp_path):
+    options = Options(
+        model=model, model_dir=str(tmp_path / "run"), fields={"num_labels": 100}
+    )
+    with pytest.raises(ValueError, match=f"num_labels=100 for {model}. Leave it out"):
+        train(options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_percentiles_are_among_rows_scored_without_their_labels(runs):
+    run = open_run(str(runs[0] / "gmvae_supervised"))
+    data = run.load_data()
+    unknown = np.full(len(data.train), -1, "int32")
+    scores = evaluation.Scorer(run.model)(Split(data.train.x, unknown))["elbo"]
+    expected = np.quantile(scores, [0.0, 0.5, 1.0])
+    found = np.asarray(run.report["train_quantiles"])[[0, 500, 1000]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
