@@ -297,7 +297,7 @@ def test_questions_are_answered_without_tensorflow(name):
 TRAIN = {
     "unknown model": (
         ["--model=mfa"],
-        "no model 'mfa'; did you mean 'maf'? It has: ae, gmm, ",
+        "no model 'mfa'; did you mean 'maf'? It has: ae, beta_tcvae, ",
     ),
     "no recipe file": (["--model=mine.py"], "received 'mine.py', where there is no"),
     "unknown data": (["--dataset=rngs"], "'rngs'; did you mean 'rings'? It has: "),

@@ -623,7 +623,7 @@ def test_teachers_that_come_round_again_are_refused(distilled, folder, length):
 
 
 def test_a_recipe_may_teach_itself_what_its_own_teacher_taught(distilled):
-    plan = training._plan(distilled("plan", fields={"teacher": "iaf_distilled"}))
+    plan = training.plan_run(distilled("plan", fields={"teacher": "iaf_distilled"}))
     assert (plan.name, plan.teacher.name) == ("iaf_distilled", "iaf_distilled")
     assert plan.teacher.teacher.name == "maf"
     assert plan.teacher.teacher.teacher is None
