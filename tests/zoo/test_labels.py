@@ -189,9 +189,9 @@ def test_categories_are_those_of_large_chunks_too(runs, monkeypatch):
 
 def _answers(*, told=True, grouped=True):
     """A model whose answers are its data, and five rows: 7 has three, 2 and 4 one."""
-    x = np.log([[0.9, 0.1], [0.1, 0.9], [0.4, 0.6], [0.4, 0.6], [0.3, 0.7]])
+    x = np.log([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.3, 0.7]])
     group = np.array([7, 2, 7, 7, 4]) if grouped else None
-    label = np.array([0, 1, 0, 0, 0])
+    label = np.array([0, 1, 0, 0, 1])
     split = Split(x, np.full(5, 0 if told else -1), label=label, group=group)
     spec = DataSpec("answers", (2,), "float32", context=ContextSpec((), "int32", 2))
     model = SimpleNamespace(category_log_prob=lambda x: x)
