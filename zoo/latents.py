@@ -2,7 +2,7 @@
 
 They ask a model what it answers when it is served, so that each model that offers
 `encode`, `decode` and `reconstruct` has them. Those of categories are in
-`zoo.categories`.
+`zoo.categories`, those of latents one by one in `zoo.dimensions`.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tfgen import GenerativeModel
-from zoo import categories, pictures
+from zoo import categories, dimensions, pictures
 from zoo.data import DataSet
 from zoo.offers import Offer, ask, encode, offer, only, row_seeds, shades, unknown
 from zoo.pictures.points import some_rows
@@ -103,6 +103,9 @@ PICTURES = {
     "reconstructions": reconstructions,
     "interpolation": interpolation,
     "latent_plane": latent_plane,
+    "traversals": dimensions.traversals,
+    "histograms": dimensions.histograms,
+    "factors": dimensions.factors,
     "codes": categories.codes,
     "classes": categories.classes,
     "confusion": categories.confusion,

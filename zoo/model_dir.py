@@ -219,17 +219,15 @@ class ModelDir:
 
     def _clear(self) -> None:
         """Removes what a run and `zoo.sample` write, and nothing else."""
+        from zoo.latents import PICTURES
+
         for pattern in (
             "report.json",
             "model.keras",
             "metrics.csv",
             "examples.npz",
             "samples.npz",
-            "samples.png",
-            "reconstructions.png",
-            "interpolation.png",
-            "latent_plane.png",
-            "training.png",
+            *(f"{picture}.png" for picture in ("training", "samples", *PICTURES)),
             "logs/**/events.out.tfevents.*",
             ".tmp-*",  # Of a run that was killed.
         ):

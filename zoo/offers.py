@@ -7,8 +7,9 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from tfgen import GenerativeModel, random
-from tfgen.signatures import Signature
+from tfgen import VAE, GenerativeModel, random
+from tfgen.distributions import StandardNormal
+from tfgen.signatures import Signature, Tensors
 from zoo.data import DataSet, DataSpec
 from zoo.evaluation import input_specs
 
@@ -18,7 +19,12 @@ _CHUNK = 1000
 
 
 def offer(model: GenerativeModel, data: DataSet) -> Offer:
-    """The signatures of a model that reconstructs data from codes; of others none."""
+    """The signatures of a model that reconstructs data from codes; of others none.
+
+    Where latents are independent Gaussians, standard normal in the prior, there is
+    `latents` too, which is served to nobody: what `encode` answers, and `kl`, the
+    divergence of each latent from its prior, `[batch, *code_shape]` in nats.
+    """
     inputs = {"x": data.test.x[:1]}
     if data.test.context is not None:
         inputs["context"] = data.test.context[:1]
@@ -27,7 +33,22 @@ def offer(model: GenerativeModel, data: DataSet) -> Offer:
         # Of a category samples are drawn also where data have no labels.
         inputs["context"] = unknown(1)
         found = {s.name: s for s in model.signatures(input_specs(inputs))}
-    return found if "reconstruct" in found else {}
+    if "reconstruct" not in found:
+        return {}
+    latents = _latents(model, inputs["x"])
+    return found if latents is None else {**found, "latents": latents}
+
+
+def _latents(model: GenerativeModel, x: np.ndarray) -> Signature | None:
+    if not isinstance(model, VAE) or not isinstance(model.prior, StandardNormal):
+        return None
+    if model.kl_per_latent(x) is None:
+        return None
+
+    def function(inputs: Tensors) -> Tensors:
+        return {**model.encode(inputs["x"]), "kl": model.kl_per_latent(inputs["x"])}
+
+    return Signature("latents", function, input_specs({"x": x}))
 
 
 def ask(signature: Signature, **rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -242,21 +242,22 @@ def test_models_without_a_decoder_have_none_of_them(drawn, tmp_path):
 TINY = {"latents": 2, "hidden_units": (4,)}
 BITS = dataclasses.replace(IMAGES, name="bits", levels=2)
 FLOATS = dataclasses.replace(TABLE, event_shape=(3,))
+PLANE = ["reconstructions", "interpolation", "latent_plane"]
 MODELS = {
-    "vae": (vae, IMAGES),
-    "ae of a table": (ae, FLOATS),
-    "flow prior": (vae_flow_prior, BITS),
+    "vae": (vae, IMAGES, [*PLANE, "traversals", "histograms"]),
+    "ae of a table": (ae, FLOATS, ["latent_plane"]),
+    "flow prior": (vae_flow_prior, BITS, PLANE),
 }
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_pictures_of_real_models_are_written(name, tmp_path):
-    recipe, spec = MODELS[name]
+    recipe, spec, names = MODELS[name]
     data = dataset(spec)
     model = recipe.build(spec, **TINY)
     model.adapt(data.train.x)
     paths = latents.draw_pictures(tmp_path, model, data)
-    assert len(paths) == (3 if spec.is_image else 1)
+    assert paths == [tmp_path / f"{name}.png" for name in names]
     assert all(path.stat().st_size > 1_000 for path in paths)
 
 

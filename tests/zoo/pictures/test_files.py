@@ -46,6 +46,12 @@ PICTURES = {
     "confusion_matrix": lambda path: pictures.confusion_matrix(
         path, np.eye(3, dtype=int), row_labels="abc", column_labels="012", hits=[(0, 0)]
     ),
+    "code_histograms": lambda path: pictures.code_histograms(
+        path, rows(50, 3), headings="abc"
+    ),
+    "information_matrix": lambda path: pictures.information_matrix(
+        path, np.eye(3), factors="abc", latents="012"
+    ),
     "stick_figures": lambda path: pictures.stick_figures(
         path, rows(8, 3).reshape(1, 2, 4, 3), (0, 0, 1, 1)
     ),
