@@ -58,9 +58,9 @@ class Latents:
         count, others = len(self.kl), np.delete(self.kl, shown)
         if len(others) == 0:
             return ""
-        small = others.max() < _NOISE
-        which = f"the others below {_NOISE} nats" if small else "of most nats"
-        return f"; {len(shown)} of {count} latents, {which}"
+        if others.max() < _NOISE:
+            return f"; {len(shown)} of {count} latents, the others below {_NOISE} nats"
+        return f"; the {len(shown)} of {count} latents with most nats"
 
 
 def traversals(path: Path, offered: Offer, data: DataSet) -> Path | None:
@@ -90,8 +90,8 @@ def traversals(path: Path, offered: Offer, data: DataSet) -> Path | None:
         path,
         images.reshape(-1, *x.shape[1:]),
         levels=None,
-        title=f"{data.spec.name}: decoder means as one latent takes values from −3 to "
-        f"3 prior standard deviations{latents.which(shown)}",
+        title=f"{data.spec.name}: decoder means along single latents, in prior "
+        f"standard deviations{latents.which(shown)}",
         columns=2 + len(steps),
         row_labels=[latents.caption(latent) for latent in shown],
         column_labels=["test", "mean", *steps],

@@ -46,7 +46,10 @@ def decoder(count, spec):
 
 
 def dataset(spec, rows=50):
-    x = np.random.default_rng(0).standard_normal([rows, *spec.event_shape])
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal([rows, *spec.event_shape])
+    if spec.levels is not None:
+        x = rng.integers(0, spec.levels, x.shape)
     return DataSet(spec, *[Split(x.astype(spec.dtype))] * 3)
 
 
@@ -70,8 +73,8 @@ def drawn(monkeypatch):
     return calls
 
 
-def draw(name, path, data, gains=GAINS, **options):
-    offered = offers.offer(linear(data.spec, gains, **options), data)
+def draw(name, path, data, gains=GAINS):
+    offered = offers.offer(linear(data.spec, gains), data)
     return latents.PICTURES[name](path / f"{name}.png", offered, data)
 
 
@@ -127,7 +130,7 @@ def test_of_many_latents_the_largest_are_shown(drawn, tmp_path):
     order = np.argsort(divergences(data, gains))[::-1][:12]
     for name in ("traversals", "histograms"):
         draw(name, tmp_path, data, gains)
-        title = "; 12 of 15 latents, of most nats"
+        title = "; the 12 of 15 latents with most nats"
         assert drawn[name]["title"].endswith(title)
     names = [label.split()[0] for label in drawn["traversals"]["row_labels"]]
     assert names == [f"z{i}" for i in order]
@@ -180,9 +183,12 @@ NAMES = ("traversals", "histograms", "factors")
 
 
 def test_which_pictures_there_are(drawn, tmp_path):
-    def names(data, gains=GAINS, **options):
-        paths = [draw(name, tmp_path, data, gains, **options) for name in NAMES]
-        return [path.stem for path in paths if path is not None]
+    def names(data, gains=GAINS, prior=StandardNormal):
+        offered = offers.offer(linear(data.spec, gains, prior), data)
+        pages = {name: tmp_path / f"{name}.png" for name in NAMES}
+        return [
+            n for n, page in pages.items() if latents.PICTURES[n](page, offered, data)
+        ]
 
     assert names(dataset(IMAGES)) == ["traversals", "histograms"]
     assert names(dataset(TABLE)) == ["histograms"]

@@ -27,9 +27,9 @@ from zoo.pictures.ticks import nice_ticks, set_ticks
 
 _WIDTH, _HEIGHT, _COLUMNS = 1.55, 0.95, 4  # inches of a panel, panels of a row
 _GAP, _BOTTOM, _LEGEND = 0.12, 0.36, 0.24  # inches
-_ABOVE = 0.2  # inches of a panel's heading
+_ABOVE = 0.32  # inches above a panel, with its heading
 _LEAST = 3.5  # standard deviations that are always seen
-_BARS = 18  # on each side of the middle one
+_BARS = (9, 18)  # on each side of the middle one, of few rows and of many
 
 
 def code_histograms(
@@ -42,7 +42,7 @@ def code_histograms(
     """Writes a histogram of each code with its standard normal prior; returns `path`.
 
     All panels have the same axes, so that a code that is the same of all rows is a
-    spike, cut at three times the height of the prior. Panels say what share of a code
+    spike, cut at 2.5 times the height of the prior. Panels say what share of a code
     lies outside of them where it is 2 % or more. Rows that are not finite are left
     out, and the heading says how many.
 
@@ -73,14 +73,15 @@ def _figure(codes: np.ndarray, headings: Sequence[str], title: str | None) -> Fi
             "Look at the training of the encoder."
         )
     most = max(abs(limit) for code in codes.T for limit in robust_limits(code))
+    bars = int(np.clip(1.5 * len(codes) ** (1 / 3), *_BARS))
     # Bars are centred on multiples of their width, one of them on 0.
-    width = max(most, _LEAST) / _BARS
-    edges = width * (np.arange(-_BARS, _BARS + 2) - 0.5)
+    width = max(most, _LEAST) / bars
+    edges = width * (np.arange(-bars, bars + 2) - 0.5)
     heights = [np.histogram(code, edges)[0] / (len(codes) * width) for code in codes.T]
-    highest, top = np.max(heights), 3 * norm.pdf(0.0)
+    highest, top = np.max(heights), 2.5 * norm.pdf(0.0)
     if highest > top:
         notes.append("bars that reach the top are cut")
-    limits = 0.0, float(1.15 * np.clip(highest, norm.pdf(0.0), top))
+    limits = 0.0, float(1.1 * np.clip(highest, norm.pdf(0.0), top))
     figure, panels = _page(number, Heading.of(title, notes, _page_width(number) - 0.2))
     ticks = nice_ticks((edges[0], edges[-1]), _WIDTH)
     for place, (axes, heading) in enumerate(zip(panels, headings, strict=True)):
@@ -107,8 +108,7 @@ def _page(number: int, heading: Heading) -> tuple[Figure, list[Axes]]:
     columns = min(number, _COLUMNS)
     rows = -(-number // columns)
     width = _page_width(number)
-    below = rows * (_ABOVE + _HEIGHT) + (rows - 1) * _GAP
-    height = _BOTTOM + below + _LEGEND + heading.height
+    height = _BOTTOM + rows * (_HEIGHT + _ABOVE) + _LEGEND + heading.height
     figure = Figure(figsize=(width, height), dpi=DPI)
     heading.draw(figure)
     figure.legend(
@@ -129,7 +129,7 @@ def _page(number: int, heading: Heading) -> tuple[Figure, list[Axes]]:
     for place in range(number):
         row, column = divmod(place, columns)
         x = left + column * (_WIDTH + _GAP)
-        y = _BOTTOM + (rows - 1 - row) * (_ABOVE + _HEIGHT + _GAP)
+        y = _BOTTOM + (rows - 1 - row) * (_HEIGHT + _ABOVE)
         box = x / width, y / height, _WIDTH / width, _HEIGHT / height
         panels.append(figure.add_axes(box))
     return figure, panels
