@@ -25,9 +25,9 @@ from zoo.pictures.paper import (
 from zoo.pictures.points import finite_rows, robust_limits, share_outside, table
 from zoo.pictures.ticks import nice_ticks, set_ticks
 
-_WIDTH, _HEIGHT, _COLUMNS = 1.55, 0.95, 4  # inches of a panel, panels of a row
+_WIDTH, _HEIGHT, _COLUMNS = 1.55, 0.85, 4  # inches of a panel, panels of a row
 _GAP, _BOTTOM, _LEGEND = 0.12, 0.36, 0.24  # inches
-_ABOVE = 0.32  # inches above a panel, with its heading
+_HEADING, _APART = 0.2, 0.12  # inches of a panel's heading, and above it
 _LEAST = 3.5  # standard deviations that are always seen
 _BARS = (9, 18)  # on each side of the middle one, of few rows and of many
 
@@ -42,7 +42,7 @@ def code_histograms(
     """Writes a histogram of each code with its standard normal prior; returns `path`.
 
     All panels have the same axes, so that a code that is the same of all rows is a
-    spike, cut at 2.5 times the height of the prior. Panels say what share of a code
+    spike, cut at twice the height of the prior. Panels say what share of a code
     lies outside of them where it is 2 % or more. Rows that are not finite are left
     out, and the heading says how many.
 
@@ -78,10 +78,10 @@ def _figure(codes: np.ndarray, headings: Sequence[str], title: str | None) -> Fi
     width = max(most, _LEAST) / bars
     edges = width * (np.arange(-bars, bars + 2) - 0.5)
     heights = [np.histogram(code, edges)[0] / (len(codes) * width) for code in codes.T]
-    highest, top = np.max(heights), 2.5 * norm.pdf(0.0)
-    if highest > top:
-        notes.append("bars that reach the top are cut")
+    highest, top = np.max(heights), 2 * norm.pdf(0.0)
     limits = 0.0, float(1.1 * np.clip(highest, norm.pdf(0.0), top))
+    if highest > limits[1]:
+        notes.append("bars that reach the top are cut")
     figure, panels = _page(number, Heading.of(title, notes, _page_width(number) - 0.2))
     ticks = nice_ticks((edges[0], edges[-1]), _WIDTH)
     for place, (axes, heading) in enumerate(zip(panels, headings, strict=True)):
@@ -108,7 +108,8 @@ def _page(number: int, heading: Heading) -> tuple[Figure, list[Axes]]:
     columns = min(number, _COLUMNS)
     rows = -(-number // columns)
     width = _page_width(number)
-    height = _BOTTOM + rows * (_HEIGHT + _ABOVE) + _LEGEND + heading.height
+    pitch = _HEIGHT + _HEADING + _APART
+    height = _BOTTOM + rows * pitch - _APART + _LEGEND + heading.height
     figure = Figure(figsize=(width, height), dpi=DPI)
     heading.draw(figure)
     figure.legend(
@@ -129,7 +130,7 @@ def _page(number: int, heading: Heading) -> tuple[Figure, list[Axes]]:
     for place in range(number):
         row, column = divmod(place, columns)
         x = left + column * (_WIDTH + _GAP)
-        y = _BOTTOM + (rows - 1 - row) * (_HEIGHT + _ABOVE)
+        y = _BOTTOM + (rows - 1 - row) * pitch
         box = x / width, y / height, _WIDTH / width, _HEIGHT / height
         panels.append(figure.add_axes(box))
     return figure, panels

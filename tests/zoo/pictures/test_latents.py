@@ -55,7 +55,7 @@ class TestCodeHistograms:
         first, second = figure.axes
         assert first.get_xlim() == second.get_xlim()
         assert first.get_ylim() == second.get_ylim()
-        assert first.get_ylim()[1] == pytest.approx(2.75 * norm.pdf(0))
+        assert first.get_ylim()[1] == pytest.approx(2.2 * norm.pdf(0))
         heights, edges, _ = second.patches[0].get_data()
         (spike,) = np.flatnonzero(heights)
         assert edges[spike] < 0 < edges[spike + 1]
