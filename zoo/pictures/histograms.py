@@ -22,7 +22,13 @@ from zoo.pictures.paper import (
     save,
     shorten,
 )
-from zoo.pictures.points import finite_rows, robust_limits, share_outside, table
+from zoo.pictures.points import (
+    Limits,
+    finite_rows,
+    robust_limits,
+    share_outside,
+    table,
+)
 from zoo.pictures.ticks import nice_ticks, set_ticks
 
 _WIDTH, _HEIGHT, _COLUMNS = 1.55, 0.85, 4  # inches of a panel, panels of a row
@@ -83,20 +89,24 @@ def _figure(codes: np.ndarray, headings: Sequence[str], title: str | None) -> Fi
     if highest > limits[1]:
         notes.append("bars that reach the top are cut")
     figure, panels = _page(number, Heading.of(title, notes, _page_width(number) - 0.2))
-    ticks = nice_ticks((edges[0], edges[-1]), _WIDTH)
+    span: Limits = (edges[0], edges[-1])
+    ticks = nice_ticks(span, _WIDTH)
     for place, (axes, heading) in enumerate(zip(panels, headings, strict=True)):
-        last = place + _COLUMNS >= number
-        set_ticks(axes, "x", (edges[0], edges[-1]), ticks, labels=last)
+        set_ticks(axes, "x", span, ticks, labels=place + _COLUMNS >= number)
         set_ticks(axes, "y", limits, ([], []))
-        axes.spines["left"].set_visible(False)
-        axes.stairs(heights[place], edges, fill=True, color=DATA, alpha=0.35)
-        points = np.linspace(edges[0], edges[-1], 200)
-        axes.plot(points, norm.pdf(points), color=SAMPLES, linewidth=1.0)
         axes.set_title(shorten(heading, LABEL_SIZE, _WIDTH))
-        outside = share_outside(codes[:, [place]], [(edges[0], edges[-1])])
+        _histogram(axes, heights[place], edges)
+        outside = share_outside(codes[:, [place]], [span])
         if outside >= 0.02:
             corner_note(axes, f"{outside:.0%} outside")
     return figure
+
+
+def _histogram(axes: Axes, heights: np.ndarray, edges: np.ndarray) -> None:
+    axes.spines["left"].set_visible(False)
+    axes.stairs(heights, edges, fill=True, color=DATA, alpha=0.35)
+    points = np.linspace(edges[0], edges[-1], 200)
+    axes.plot(points, norm.pdf(points), color=SAMPLES, linewidth=1.0)
 
 
 def _page_width(number: int) -> float:
