@@ -5,12 +5,13 @@ They ask a model what it answers when it is served, so that each model that offe
 `zoo.categories`.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from tfgen import GenerativeModel
-from zoo import categories, pictures
+from zoo import categories, labels, pictures
 from zoo.data import DataSet
 from zoo.offers import Offer, ask, encode, offer, only, row_seeds, shades, unknown
 from zoo.pictures.points import some_rows
@@ -124,6 +125,10 @@ def draw_pictures(
     offered = offer(model, data)
     if not offered:
         return []
+    if data.test.label is not None:
+        test = labels.known(data.test)
+        test = test if len(test) else dataclasses.replace(data.test, label=None)
+        data = dataclasses.replace(data, test=test)
     drawn = [
         picture(folder / f"{prefix}{name}.png", offered, data)
         for name, picture in PICTURES.items()
