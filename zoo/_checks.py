@@ -74,8 +74,9 @@ def _check_context(
         )
     if spec.num_classes is not None:
         low, high = int(context.min()), int(context.max())
-        if low < 0 or high >= spec.num_classes:
+        first = -1 if spec.optional else 0
+        if low < first or high >= spec.num_classes:
             raise ValueError(
-                f"Labels run from 0 to {spec.num_classes - 1}; received {low} to "
+                f"Labels run from {first} to {spec.num_classes - 1}; received {low} to "
                 f"{high} in {where}; number the classes from 0."
             )

@@ -209,7 +209,8 @@ def num_classes(values: np.ndarray) -> int | None:
     """The number of classes, if a context column is a class label.
 
     It is one if its values are the integers from 0 to at most 99 without a hole, there
-    are at least two of them, and at least twice as many rows.
+    are at least two of them, and at least twice as many rows with one. Beside them -1
+    may stand for a class that is not known.
 
     Args:
         values: The column `[rows]`.
@@ -217,7 +218,8 @@ def num_classes(values: np.ndarray) -> int | None:
     Returns:
         The number of classes, or None for a continuous context.
     """
-    distinct = np.unique(values)
+    labels = values[values != -1]
+    distinct = np.unique(labels)
     classes = len(distinct)
-    is_few = 2 <= classes <= min(_MAX_CLASSES, len(values) // 2)
+    is_few = 2 <= classes <= min(_MAX_CLASSES, len(labels) // 2)
     return classes if is_few and (distinct == np.arange(classes)).all() else None

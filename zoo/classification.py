@@ -4,6 +4,7 @@ import numpy as np
 
 from tfgen import ConcreteMixtureVAE
 from tfgen.metrics import accuracy, clustering_accuracy, normalized_mutual_information
+from zoo import labels
 from zoo.data import DataSet
 from zoo.model_dir import Json
 
@@ -45,14 +46,17 @@ def agreement(model: ConcreteMixtureVAE, data: DataSet) -> Json | None:
 
     `accuracy` takes categories by their numbers, which mean classes where the model was
     told labels in training, as does `group_accuracy`, that of whole groups;
-    `clustering_accuracy` is under the best matching of categories and classes.
+    `clustering_accuracy` is under the best matching of categories and classes. They are
+    of rows whose label is known; a split without any has none of them.
     """
     if data.train.label is None or data.train.context is None:
         return None
     told = int(np.sum(data.train.context >= 0))
     report: Json = {"num_labels": told}
     for name in ("validation", "test"):
-        split = data.splits[name]
+        split = labels.known(data.splits[name])
+        if not len(split):
+            continue
         log_prob, known = log_probs(model, split.x), np.asarray(split.label)
         found = log_prob.argmax(axis=1)
         measures: Json = {}
@@ -88,5 +92,5 @@ def describe(report: Json) -> list[str]:
         f"({report[split][unit]} {unit}, {how})"
         for split in ("validation", "test")
         for name, shown, unit in measures
-        if name in report[split]
+        if name in report.get(split, {})
     ]

@@ -11,7 +11,8 @@ from tfgen import VAE, ConcreteMixtureVAE, GenerativeModel, random
 from tfgen.distributions import Flow
 from tfgen.flows import Logit, Scale
 from tfgen.metrics import bits_per_dim, logit_space_log_prob
-from zoo import classification, divergences
+from tfgen.models.latent import LatentModel
+from zoo import classification, disentanglement, divergences
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
@@ -116,6 +117,10 @@ def report_on(
         means = divergences.kl_per_latent(model, data.test.x)
         if means is not None:
             report["kl_per_latent"] = means
+    if isinstance(model, LatentModel) and data.factors is not None:
+        measures = disentanglement.scores(model, data.factors, seed=EVALUATION_SEED)
+        if measures is not None:
+            report["disentanglement"] = measures
     if num_importance_samples > 0:
         values = model.importance_log_prob(
             data.test.x, num_importance_samples, seed=EVALUATION_SEED
@@ -251,6 +256,7 @@ def describe(
         )
     lines += classification.describe(report.get("classification", {}))
     lines += divergences.describe(report.get("kl_per_latent", []))
+    lines += disentanglement.describe(report.get("disentanglement", {}))
     if "importance" in report:
         shown = Estimate(**report["importance"]["test"])
         lines.append(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfgen import ConcreteMixtureVAE, GenerativeModel, random
 from tfgen.metrics import accuracy
-from zoo import binarization, classification
+from zoo import binarization, classification, labels
 from zoo.data import DataSet, Split
 from zoo.model_dir import ModelDir
 from zoo.recipe import Recipe
@@ -111,7 +111,7 @@ def fit(
         # Averaged weights are in place from validation to the end of the epoch.
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
         StopOnFailure(),
-        *([AddAccuracy(data.validation)] if classifies else []),
+        *([AddAccuracy(labels.known(data.validation))] if classifies else []),
         best,
         log,
     ]
@@ -152,7 +152,8 @@ def check_monitor(model: GenerativeModel, data: DataSet, recipe: Recipe) -> None
         return
     train = data.train
     hidden = train.label is not None and train.context is not None
-    told = hidden and np.any(np.asarray(train.context) >= 0)
+    told = hidden and labels.are_told(data)
+    told = told and len(labels.known(data.validation)) > 0
     if not isinstance(model, ConcreteMixtureVAE) or not told:
         raise ValueError(
             "The accuracy on validation rows is that of models which are told labels "

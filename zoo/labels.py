@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.data import DataSet, Split
+from zoo.data import ContextSpec, DataSet, Split
 
 ALL = -1
 
@@ -18,7 +18,8 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
     """The data with labels told for so many training rows, and -1 for all others.
 
     As many rows of each class are told, or one more, chosen by the seed. For validation
-    and testing none is, so that their numbers are of the data alone.
+    and testing none is, so that their numbers are of the data alone. Labels that are -1
+    in the data are not known to anybody.
 
     Args:
         data: The data set.
@@ -53,6 +54,38 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
     )
 
 
+def known(split: Split) -> Split:
+    """Those rows of a split whose label is known, for testing."""
+    if split.label is None or (split.label >= 0).all():
+        return split
+    rows = np.flatnonzero(split.label >= 0)
+    arrays = {key: value for key, value in vars(split).items() if value is not None}
+    return dataclasses.replace(split, **{k: v[rows] for k, v in arrays.items()})
+
+
+def as_numbers(data: DataSet) -> DataSet:
+    """The data, with labels of which some are not known as numbers, -1 being one.
+
+    For models that condition on contexts as they are.
+    """
+    context = data.spec.context
+    if context is None or not context.optional:
+        return data
+
+    def numbers(split: Split) -> Split:
+        values = np.asarray(split.context, np.float32)[:, None]
+        return dataclasses.replace(split, context=values)
+
+    spec = ContextSpec((1,), "float32", columns=context.columns)
+    return dataclasses.replace(
+        data,
+        spec=dataclasses.replace(data.spec, context=spec),
+        train=numbers(data.train),
+        validation=numbers(data.validation),
+        test=numbers(data.test),
+    )
+
+
 def are_told(data: DataSet) -> bool:
     """Whether any training row has its label, so that categories are classes."""
     context = data.train.context
@@ -70,8 +103,11 @@ def _balanced(
     """The labels of a seeded choice of rows, and -1 elsewhere."""
     rng = np.random.default_rng(seed)
     told = np.full_like(label, -1)
+    # Which classes have one more.
+    favoured = np.random.default_rng([seed, 1]).permutation(classes)
+    favoured = favoured[: num_labels % classes]
     for number in range(classes):
-        wanted = num_labels // classes + (number < num_labels % classes)
+        wanted = num_labels // classes + int(number in favoured)
         rows = np.flatnonzero(label == number)
         if wanted > len(rows):
             raise ValueError(

@@ -5,12 +5,13 @@ They ask a model what it answers when it is served, so that each model that offe
 `zoo.categories`, those of latents one by one in `zoo.dimensions`.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from tfgen import GenerativeModel
-from zoo import categories, dimensions, pictures
+from zoo import categories, dimensions, labels, pictures
 from zoo.data import DataSet
 from zoo.offers import Offer, ask, encode, offer, only, row_seeds, shades, unknown
 from zoo.pictures.points import some_rows
@@ -127,6 +128,10 @@ def draw_pictures(
     offered = offer(model, data)
     if not offered:
         return []
+    if data.test.label is not None:
+        test = labels.known(data.test)
+        test = test if len(test) else dataclasses.replace(data.test, label=None)
+        data = dataclasses.replace(data, test=test)
     drawn = [
         picture(folder / f"{prefix}{name}.png", offered, data)
         for name, picture in PICTURES.items()

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from zoo import disentanglement
 from zoo.evaluation import KINDS, Estimate
 from zoo.model_dir import Json, ModelDir, differences
 from zoo.training import Options, plan_run, run_plan
@@ -26,6 +27,7 @@ class _Column(NamedTuple):
     path: tuple[str, ...]
     kind: str = ""
     format: str = ".3f"
+    title: str = ""  # The name, if it is none.
 
 
 # Those after the density or bound, whose name is the model's. A report may lack some.
@@ -37,7 +39,16 @@ _COLUMNS = {
     "divergence": _Column(("divergence",)),
     **{
         name: _Column(("classification", "test", name), format=".4f")
-        for name in ("accuracy", "clustering_accuracy", "mutual_information")
+        for name in (
+            "accuracy",
+            "group_accuracy",
+            "clustering_accuracy",
+            "mutual_information",
+        )
+    },
+    **{
+        name: _Column(("disentanglement", name), title=title)
+        for name, title in disentanglement.SCORES.items()
     },
     "best_epoch": _Column(("best_epoch",), format="g"),
     "seconds": _Column(("seconds",), format="g"),
@@ -139,8 +150,9 @@ def describe(table: Json) -> str:
     columns = {names[0]: _Column((), table["kind"]), **_COLUMNS}
     cells = [["seed"]]
     for name in names:
-        kind = columns[name].kind
-        title = name if name == names[0] else name.replace("_", " ")
+        kind, title = columns[name].kind, columns[name].title
+        if not title:
+            title = name if name == names[0] else name.replace("_", " ")
         cells[0].append(f"{title} ({KINDS.get(kind, kind)})" if kind else title)
     for row in table["seeds"]:
         shown = [_shown(row[name], columns[name].format) for name in names]

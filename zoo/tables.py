@@ -6,8 +6,9 @@
   `levels` is the smallest power of two above the largest value.
 - An .npz holds one array, or `train`, `validation` and `test`, or several of which
   `file.npz:array` chooses one; another array may be its context.
-- A single context column of integers 0, 1, .., K - 1 is a class label; any other
-  context is a vector of float32.
+- A single context column of integers 0, 1, .., K - 1 is a class label, which may be
+  -1 in rows whose class is not known; any other context is a vector of float32, and
+  so is one with -1 for models that cannot do without a class.
 - A column with fewer than 20 distinct values, or one of whose values fills more than a
   tenth of the rows, has no density: it is dropped, dequantized or the context.
 """
@@ -186,11 +187,12 @@ def _contexts(
         return [None] * len(parts), None
     _columns.check_names(names, list(parts[0].frame), "context")
     tables = [_numbers(*part, names) for part in zip(parts, paths, strict=True)]
-    spec = _context_spec(tables[0], names)
+    spec = _context_spec(tables, names)
     return [_to_context(*t, spec) for t in zip(tables, paths, strict=True)], spec
 
 
-def _context_spec(numbers: np.ndarray, names: Sequence[str]) -> ContextSpec:
+def _context_spec(tables: list[np.ndarray], names: Sequence[str]) -> ContextSpec:
+    numbers = tables[0]
     if len(numbers) > 1:
         for name, column in zip(names, numbers.T, strict=True):
             if (column == column[0]).all():
@@ -201,20 +203,26 @@ def _context_spec(numbers: np.ndarray, names: Sequence[str]) -> ContextSpec:
                 )
     classes = _columns.num_classes(numbers[:, 0]) if len(names) == 1 else None
     if classes is not None:
-        return ContextSpec((), "int32", num_classes=classes, columns=tuple(names))
+        return ContextSpec(
+            (),
+            "int32",
+            num_classes=classes,
+            columns=tuple(names),
+            optional=any((table == -1).any() for table in tables),
+        )
     return ContextSpec((len(names),), "float32", columns=tuple(names))
 
 
 def _to_context(numbers: np.ndarray, path: str, spec: ContextSpec) -> np.ndarray:
     if spec.num_classes is None:
         return numbers.astype(np.float32)
-    known = np.isin(numbers[:, 0], np.arange(spec.num_classes))
+    known = np.isin(numbers[:, 0], np.arange(-1, spec.num_classes))
     if not known.all():
         row = int((~known).argmax())
         raise ValueError(
-            f"Labels run from 0 to {spec.num_classes - 1}, as in the training rows; "
-            f"received {numbers[row, 0]:g} in row {row + 1} of {path}; mend it, or "
-            "show the class in training."
+            f"Labels run from 0 to {spec.num_classes - 1}, as in the training rows, or "
+            f"are -1 where they are not known; received {numbers[row, 0]:g} in row "
+            f"{row + 1} of {path}; mend it, or show the class in training."
         )
     return numbers[:, 0].astype(np.int32)
 

@@ -120,6 +120,8 @@ def plan_run(
         data = data.without_context()
     elif recipe.num_labels is not None:
         data = labels.hide(data, recipe.num_labels, options.seed)
+    else:
+        data = labels.as_numbers(data)
     # Names of data sets may have blanks and brackets, which shells do not like.
     place = re.sub(r"[^\w.-]+", "-", Path(data.spec.name).stem).strip("-")
     directory = ModelDir(options.model_dir or f"runs/{name}-{place}")

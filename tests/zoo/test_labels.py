@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoo import classification, evaluation, labels, latents, showing
-from zoo.data import ContextSpec, DataSet, DataSpec, Split
+from zoo.data import ContextSpec, DataSet, DataSpec, Split, load
 from zoo.datasets import digits
 from zoo.models import gmvae, gmvae_semisupervised, gmvae_supervised
 from zoo.runs import open_run
@@ -332,3 +332,68 @@ def test_percentiles_are_among_rows_scored_without_their_labels(runs):
     expected = np.quantile(scores, [0.0, 0.5, 1.0])
     found = np.asarray(run.report["train_quantiles"])[[0, 500, 1000]]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def partly_labelled(rows=40, seed=0):
+    """A table whose classes are known for every other row."""
+    rng = np.random.default_rng(seed)
+    label = np.where(np.arange(rows) % 2, np.arange(rows) // 2 % 3, -1)
+    x = rng.standard_normal([rows, 2]) + label[:, None]
+    return x, label
+
+
+def test_which_classes_have_one_row_more_is_the_choice_of_the_seed(data):
+    counts = [
+        np.bincount(told[told >= 0], minlength=10)
+        for told in (labels.hide(data, 13, seed).train.context for seed in range(4))
+    ]
+    assert len({tuple(count) for count in counts}) > 1
+
+
+def test_a_label_of_minus_one_in_a_table_is_not_known(tmp_path):
+    x, label = partly_labelled()
+    for name in ("train", "validation", "test"):
+        rows = np.column_stack([x, label]).tolist()
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["a", "b", "kind"], *rows])
+    table = load(
+        str(tmp_path / "train.csv"),
+        context=["kind"],
+        validation=str(tmp_path / "validation.csv"),
+        test=str(tmp_path / "test.csv"),
+    )
+    assert table.spec.context == ContextSpec(
+        (), "int32", num_classes=3, columns=("kind",), optional=True
+    )
+    np.testing.assert_array_equal(table.test.context, label)
+    told = labels.hide(table, labels.ALL, seed=0)
+    np.testing.assert_array_equal(told.train.context, label)
+    np.testing.assert_array_equal(told.test.context, -1)
+    few = labels.hide(table, 3, seed=0).train.context
+    assert sorted(few[few >= 0]) == [0, 1, 2]
+    np.testing.assert_array_equal(few[label < 0], -1)
+    # Of what is known alone there are measures.
+    known = labels.known(told.test)
+    np.testing.assert_array_equal(known.x, table.test.x[label >= 0])
+    np.testing.assert_array_equal(known.label, label[label >= 0])
+    model = gmvae_semisupervised.build(told.spec, latents=2, hidden_units=(4,))
+    report = classification.agreement(model, told)
+    assert report["num_labels"] == report["test"]["rows"] == 20
+    found = classification.log_probs(model, known.x).argmax(axis=1)
+    assert report["test"]["accuracy"] == np.mean(found == known.label)
+    hidden = dataclasses.replace(told.test, label=np.full(40, -1, np.int32))
+    report = classification.agreement(model, dataclasses.replace(told, test=hidden))
+    assert "test" not in report
+    assert len(classification.describe(report)) == 3
+
+
+def test_models_that_need_a_class_take_such_labels_as_numbers():
+    x, label = partly_labelled()
+    context = ContextSpec((), "int32", num_classes=3, columns=("kind",), optional=True)
+    split = Split(x.astype("float32"), label.astype("int32"))
+    spec = DataSpec("table", (2,), "float32", context=context)
+    numbers = labels.as_numbers(DataSet(spec, split, split, split))
+    assert numbers.spec.context == ContextSpec((1,), "float32", columns=("kind",))
+    np.testing.assert_array_equal(numbers.test.context, label[:, None])
+    assert numbers.test.context.dtype == np.float32
+    assert labels.as_numbers(numbers) is numbers
