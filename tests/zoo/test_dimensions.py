@@ -143,7 +143,7 @@ GRID = Factors(
 
 
 def of_factors(points):
-    """Rows whose first two features are the factors, and each the other's cosine."""
+    """Rows whose first two features are the factors, measured from their means."""
     x = np.zeros([len(points), 6], "float32")
     x[:, :2] = points - points.mean(axis=0)
     return DataSet(TABLE, *[Split(x, factors=points)] * 3, factors=GRID)
