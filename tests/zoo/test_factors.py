@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo import data
-from zoo.datasets import _grid, sprites_2d
+from zoo.datasets import _grid, hearts_2d, sprites_2d
 from zoo.factors import Factors
 
 SPRITES = sprites_2d.FACTORS
@@ -203,3 +203,22 @@ def test_sprites_never_change():
     few = sprites_2d.load(data_dir=None, seed=0, num_train=10)
     assert len(few.train) == few.spec.num_train == 10
     np.testing.assert_array_equal(few.test.x, dataset.test.x)
+
+
+def test_hearts_are_hearts_of_the_sprites_and_all_different():
+    factors = hearts_2d.FACTORS
+    images = factors.images(range(len(factors)))
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(factors)
+    # Upright, two steps to the left, and two to the right.
+    for turn, orientation in ((5, 0), (7, 2), (3, 38)):
+        heart = factors.draw(np.array([[4, turn, 9, 3]]))
+        np.testing.assert_array_equal(
+            heart, SPRITES.draw(np.array([[2, 4, orientation, 9, 14]]))
+        )
+    upright = factors.draw(np.array([[5, 5, 12, 2]]))[0]
+    # The centre of mass is column 28 and row 28; the heart is symmetric about it.
+    np.testing.assert_array_equal(upright[:, 1:56], upright[:, 55:0:-1])
+    assert np.argwhere(upright).mean(axis=0) == pytest.approx([28, 28], abs=0.5)
+    assert data.load("hearts_2d").fingerprint() == (
+        "5a733c4276e53d4d257b02bb5246706c19bf822c6f133fbd9d912f864f10a263"
+    )

@@ -42,10 +42,10 @@ def build(
 
 RECIPE = Recipe(
     build=build,
-    dataset="sprites_2d",
+    dataset="hearts_2d",
     batch_size=64,
     learning_rate=1e-3,
-    epochs=25,
+    epochs=20,
     jit_compile=False,  # On CPUs XLA is slower for strided convolutions.
     tiny={"latents": 2, "hidden_units": (16,)},
 )
