@@ -5,14 +5,22 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 import tfgen
+from tfgen.base import DistributionLayer
 from tfgen.distributions import Gaussian, Logistic, StandardNormal
+from tfgen.metrics.disentanglement.mutual_information import (
+    entropies,
+    mutual_information,
+)
 from tfgen.networks import MLP, Chain
 from zoo import dimensions, latents, offers, pictures
 from zoo.data import DataSet, DataSpec, Split
 from zoo.factors import Factors
 from zoo.models import ae, gmvae, vae_flow_prior
+from zoo.pictures.points import some_rows
 
 IMAGES = DataSpec("greys", (2, 3), "float32")
 TABLE = DataSpec("table", (6,), "float32")
@@ -163,10 +171,12 @@ def test_a_factor_and_its_own_latent_share_all_information(drawn, tmp_path):
 
 def test_chance_tells_no_more_of_a_factor_than_its_bias(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(dimensions, "_MOST_ROWS", 2_000)
-    data = of_factors(GRID.random(3_000, seed=0))
-    draw("factors", tmp_path, data, gains=(1.0, 3.0))
+    points = GRID.random(3_000, seed=0)
+    draw("factors", tmp_path, of_factors(points), gains=(1.0, 3.0))
     shares = drawn["factors"]["x"]
-    np.testing.assert_allclose(shares[[0, 1], [1, 0]], 1, rtol=1e-9)
+    points = some_rows(points, 2_000)
+    expected = mutual_information(points, points) / entropies(points)
+    np.testing.assert_allclose(shares, expected.T[:, ::-1], rtol=1e-9)
     # Twice 2,000 times the information is chi-squared of 3 * 4 degrees of freedom.
     chance = shares[[0, 1], [0, 1]] * np.log([4, 5]) * 4_000
     assert ((chance > 2) & (chance < 40)).all()
@@ -178,6 +188,13 @@ def test_factors_that_do_not_vary_are_left_out(drawn, tmp_path):
     draw("factors", tmp_path, of_factors(points))
     assert drawn["factors"]["factors"] == ["shade"]
     assert draw("factors", tmp_path, of_factors(np.full([3, 2], 1))) is None
+
+
+class Shifted(DistributionLayer):
+    """A Gaussian prior that is not the standard one."""
+
+    def distribution(self, context=None):
+        return tfd.Independent(tfd.Normal(tf.ones(self.event_shape), 2.0), 1)
 
 
 NAMES = ("traversals", "histograms", "factors")
@@ -196,8 +213,9 @@ def test_which_pictures_there_are(drawn, tmp_path):
     assert names(of_factors(GRID.points(range(20)))) == ["histograms", "factors"]
     # Where all is noise nothing moves.
     assert names(dataset(IMAGES), gains=(0.0, 0.0)) == ["histograms"]
-    # No divergence in closed form.
+    # No divergence in closed form, and no standard deviations to go along.
     assert names(dataset(IMAGES), prior=Logistic) == []
+    assert names(dataset(IMAGES), prior=Shifted) == []
 
 
 OTHERS = {
