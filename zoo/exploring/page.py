@@ -120,7 +120,7 @@ class Page:
         with gr.Tabs():
             with gr.Tab("Noise" if explorer.is_flow else "Latents"):
                 _tell_rest(count, explorer.num_latents, "those that say most of data")
-                latents = _grid(explorer.latents, positions)
+                latents = _grid(explorer.latents, positions[:count])
             meanings = []
             if explorer.meanings:
                 with gr.Tab("Directions"):
@@ -172,16 +172,14 @@ class Page:
         given = [self._start, self._temperature]
         self._row.input(self._at_row, [self._row, self._temperature], begun, **_LIVE)
         self._seed.input(self._at_seed, [self._seed, *given], begun, **_LIVE)
-        self._upload.upload(
-            self._at_image, [self._upload, self._inverted, *given], begun
-        )
+        uploaded = [self._upload, self._inverted, *given]
+        self._upload.upload(self._at_image, uploaded, begun, **_LIVE)
         self._share.input(self._between, line, begun, **_LIVE)
-        for end in self._ends:
-            outputs = [*begun, *self._end_views]
-            end.input(self._between_others, line, outputs, **_LIVE)
+        ends = [end.input for end in self._ends]
+        gr.on(ends, self._between_others, line, [*begun, *self._end_views], **_LIVE)
         self._reset.click(self._begin, given, begun, **_LIVE)
-        for slider in (self._temperature, *self._sliders):
-            slider.input(self._move, moved, self._picture, **_LIVE)
+        moves = [slider.input for slider in (self._temperature, *self._sliders)]
+        gr.on(moves, self._move, moved, self._picture, **_LIVE)
         changed = [self._start, self._picture]
         self._class.input(self._give, [self._class, *moved], changed, **_LIVE)
 

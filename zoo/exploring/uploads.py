@@ -39,8 +39,8 @@ def read_image(
         ValueError: If the data are no images of one or three channels, or the file is
             no image, broken, or too large.
     """
-    height, width, *channels = spec.event_shape
-    if not spec.is_image or channels not in ([], [1], [3]):
+    size, channels = spec.event_shape[:2], spec.event_shape[2:]
+    if not spec.is_image or channels not in ((), (1,), (3,)):
         raise ValueError(
             "Only grey and coloured images can be uploaded; received a file for "
             f"{spec.name}, whose examples have shape {list(spec.event_shape)}. Choose "
@@ -51,10 +51,10 @@ def read_image(
             f"An image may have {MOST_BYTES // 2**20} MiB; received "
             f"{os.path.getsize(path) / 2**20:,.0f} MiB. Save it smaller."
         )
-    image = ImageOps.fit(_decode(path), (width, height), Image.Resampling.BOX)
+    image = ImageOps.fit(_decode(path), size[::-1], Image.Resampling.BOX)
     if inverted:
         image = ImageOps.invert(image)
-    pixels = image if channels == [3] else image.convert("L")
+    pixels = image if channels == (3,) else image.convert("L")
     x = np.asarray(pixels, np.float32).reshape(spec.event_shape) / 255
     if spec.levels is not None:
         x = np.floor(x * (spec.levels - 1) + 0.5)
