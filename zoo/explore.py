@@ -33,11 +33,13 @@ def main() -> None:
     _require_free(_HOST.value, _PORT.value)
     cli.import_tensorflow()
     from zoo.exploring import Explorer
-    from zoo.exploring.page import Page
     from zoo.runs import open_run
 
     run = open_run(_MODEL_DIR.value, _MODEL.value)
     explorer = Explorer(run.model, run.load_data(_DATA_DIR.value))
+    # Gradio takes its time: what is wrong with the run is told before.
+    from zoo.exploring.page import Page
+
     page = Page(explorer, f"{run.config['model']} on {run.spec.name}")
     try:
         address = page.launch(_HOST.value, _PORT.value)

@@ -53,19 +53,16 @@ class Page:
                     x = explorer.decode(first, explorer.positions(first))
                     self._picture = gr.HTML(self._view(x))
                     with gr.Row(equal_height=True):
-                        self._said = gr.HTML(views.said(first.name), scale=3)
+                        self._said = gr.HTML(
+                            views.said(first.name), scale=3, min_width=180
+                        )
                         self._original = gr.HTML(
                             self._encoded(first), elem_classes="small", min_width=96
                         )
                     self._add_starts(first)
                 with gr.Column(scale=3, min_width=360):
-                    self._temperature = gr.Slider(
-                        0,
-                        2,
-                        1,
-                        step=0.01,
-                        label="temperature",
-                        visible=explorer.is_flow,
+                    self._temperature = _slider(
+                        "temperature", 1, 0, 2, visible=explorer.is_flow
                     )
                     self._add_sliders(explorer.positions(first))
             self._connect()
@@ -99,9 +96,8 @@ class Page:
         """Where to start from: an example, a draw, or an image of one's own."""
         explorer = self._explorer
         last = len(explorer.data.test) - 1
-        with gr.Row():
-            self._row = gr.Slider(0, max(last, 1), 0, step=1, label="test example")
-            self._seed = gr.Slider(0, _MOST_SEEDS - 1, 0, step=1, label="draw of seed")
+        self._row = _slider("test example", 0, 0, max(last, 1), step=1)
+        self._seed = _slider("draw of seed", 0, 0, _MOST_SEEDS - 1, step=1)
         self._class = gr.Dropdown(
             list(range(explorer.classes)),
             value=self._class_of(first),
@@ -111,7 +107,7 @@ class Page:
         with gr.Row(visible=explorer.data.spec.is_image):
             self._upload = gr.UploadButton("Upload an image", size="sm", min_width=150)
             self._inverted = gr.Checkbox(
-                label="exchange dark and light", container=False, min_width=150
+                label="inverted", container=False, min_width=100
             )
 
     def _add_sliders(self, positions: Sequence[float]) -> None:
@@ -119,15 +115,20 @@ class Page:
         count = len(explorer.latents)
         with gr.Tabs():
             with gr.Tab("Noise" if explorer.is_flow else "Latents"):
-                _tell_rest(count, explorer.num_latents, "those that say most of data")
+                rest = _rest(count, explorer.num_latents, "that say most of the data")
+                gr.Markdown(f"In standard deviations of the prior{rest}.")
                 latents = _grid(explorer.latents, positions[:count])
             meanings = []
             if explorer.meanings:
                 with gr.Tab("Directions"):
-                    _tell_rest(
+                    rest = _rest(
                         len(explorer.meanings),
                         explorer.num_meanings,
-                        "those that move codes furthest",
+                        "that move codes furthest",
+                    )
+                    gr.Markdown(
+                        "A class is at 1 and the middle of all classes at 0; factors "
+                        f"are in standard deviations{rest}."
                     )
                     meanings = _grid(explorer.meanings, positions[count:])
                 with gr.Tab("Similarity"):
@@ -155,7 +156,7 @@ class Page:
                 )
                 view = self._encoded(self._explorer.at_row(row))
                 self._end_views.append(gr.HTML(view, elem_classes="small"))
-        self._share = gr.Slider(0, 1, 0, step=0.01, label="share of the second")
+        self._share = _slider("share of the second", 0, 0, 1)
 
     def _connect(self) -> None:
         """Says which handler answers what."""
@@ -271,27 +272,42 @@ class Page:
         return int(start.context) if self._explorer.classes else None
 
 
+def _slider(
+    label: str,
+    value: float,
+    least: float,
+    most: float,
+    *,
+    step: float = 0.01,
+    visible: bool = True,
+) -> gr.Slider:
+    """A slider without the button that would set it to where the page began."""
+    return gr.Slider(
+        least,
+        most,
+        value,
+        step=step,
+        label=label,
+        buttons=[],
+        min_width=200,
+        visible=visible,
+    )
+
+
 def _grid(sliders: Sequence[Slider], positions: Sequence[float]) -> list[gr.Slider]:
     """Sliders, two in a row."""
     made = []
-    for at in range(0, len(sliders), 2):
+    placed = list(zip(sliders, positions, strict=True))
+    for at in range(0, len(placed), 2):
         with gr.Row():
-            for slider, position in zip(
-                sliders[at : at + 2], positions[at : at + 2], strict=True
-            ):
+            for slider, position in placed[at : at + 2]:
                 name = (
                     f"{slider.name}  ·  {slider.note}" if slider.note else slider.name
                 )
-                reach = slider.reach
-                made.append(
-                    gr.Slider(
-                        -reach, reach, position, step=0.01, label=name, min_width=200
-                    )
-                )
+                made.append(_slider(name, position, -slider.reach, slider.reach))
     return made
 
 
-def _tell_rest(shown: int, count: int, what: str) -> None:
+def _rest(shown: int, count: int, which: str) -> str:
     """Says that not all sliders are shown, where they are not."""
-    if shown < count:
-        gr.Markdown(f"{shown} of {count}, {what}")
+    return f"; {shown} of {count}, those {which}" if shown < count else ""

@@ -17,8 +17,9 @@ _MOST_COLUMNS = 24
 
 # One pixel of data is many on the screen, and each has sharp edges.
 CSS = """
-.gradio-container { max-width: 1120px !important; margin: auto !important; }
-.example { padding: 0; }
+.gradio-container { max-width: 1120px !important; width: 100% !important;
+  margin: auto !important; }
+.gradio-container .html-container { padding: 0 !important; }
 .example img { width: 100%; image-rendering: pixelated; display: block;
   border: 1px solid var(--border-color-primary); border-radius: 4px; }
 .small .example { width: 96px; }

@@ -121,7 +121,7 @@ BAD = {
     "nothing": (b"", "none, or a broken one"),
     "pickle": (pickle.dumps(Harm()), "none, or a broken one"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none, or"),
-    "broken": (png(8, 8)[:50], "none, or a broken one"),
+    "broken": (png(8, 8)[:43], "none, or a broken one"),
     "too few rows": (png(900, 900), "none, or a broken one"),
     "large": (png(5000, 4001), "20 million pixels; received 5,000 x 4,001"),
     "larger": (png(10_000, 10_000), "million pixels; received far more"),
