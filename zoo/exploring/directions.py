@@ -57,7 +57,8 @@ def fit(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
         >>> fit(codes, classes).round(3).ravel().tolist()
         [-2.0, -1.0, 3.0]
     """
-    centred = [np.float64(a) - np.mean(a, 0, np.float64) for a in (values, codes)]
+    values, codes = np.asarray(values, np.float64), np.asarray(codes, np.float64)
+    centred = values - values.mean(axis=0), codes - codes.mean(axis=0)
     return np.linalg.lstsq(*centred, rcond=_RANK)[0]
 
 

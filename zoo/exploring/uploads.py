@@ -39,7 +39,7 @@ def read_image(
         ValueError: If the data are no images of one or three channels, or the file is
             no image, broken, or too large.
     """
-    size, channels = spec.event_shape[:2], spec.event_shape[2:]
+    channels = spec.event_shape[2:]
     if not spec.is_image or channels not in ((), (1,), (3,)):
         raise ValueError(
             "Only grey and coloured images can be uploaded; received a file for "
@@ -51,7 +51,8 @@ def read_image(
             f"An image may have {MOST_BYTES // 2**20} MiB; received "
             f"{os.path.getsize(path) / 2**20:,.0f} MiB. Save it smaller."
         )
-    image = ImageOps.fit(_decode(path), size[::-1], Image.Resampling.BOX)
+    height, width = spec.event_shape[:2]
+    image = ImageOps.fit(_decode(path), (width, height), Image.Resampling.BOX)
     if inverted:
         image = ImageOps.invert(image)
     pixels = image if channels == (3,) else image.convert("L")
