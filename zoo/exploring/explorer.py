@@ -100,8 +100,11 @@ class Explorer:
             Answer(offered["encode"]),
             Answer(offered["decode"]),
         )
+        # What codes of conditional models are decoded with.
+        conditional = "context" in self._decode.inputs
+        self._contexts = data.test.context if conditional else None
         self.classes = 0
-        if data.spec.context is not None and "context" in self._decode.inputs:
+        if data.spec.context is not None and conditional:
             self.classes = data.spec.context.num_classes or 0
         prior, self._draw = _prior(model, offered)
         self.centre, self.scale = self._moments(prior)
@@ -160,8 +163,8 @@ class Explorer:
             seed: Any integer.
             context: Of conditional models; by default that of the first test row.
         """
-        if context is None and "context" in self._decode.inputs:
-            context = self.data.test.context[0]
+        if context is None and self._contexts is not None:
+            context = self._contexts[0]
         rows = offers.unknown(1) if context is None else _row(context)
         z = self._draw(seed=offers.row_seeds(1, seed), context=rows)["z"]
         return Start(z.reshape(-1), f"draw of seed {seed}", context)
@@ -223,8 +226,8 @@ class Explorer:
         if isinstance(prior, StandardNormal):
             return np.zeros(size), np.ones(size)
         context = offers.unknown(_DRAWS)
-        if "context" in self._decode.inputs:
-            context = np.take(self.data.test.context, range(_DRAWS), 0, mode="wrap")
+        if self._contexts is not None:
+            context = np.take(self._contexts, range(_DRAWS), axis=0, mode="wrap")
         z = self._draw(seed=offers.row_seeds(_DRAWS), context=context)["z"]
         z = z.reshape(_DRAWS, -1).astype(np.float64)
         return z.mean(axis=0), np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)

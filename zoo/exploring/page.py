@@ -230,8 +230,8 @@ class Page:
     ) -> Updates:
         try:
             # An empty field is no number of an example either.
-            ends = [-1 if end is None else int(end) for end in (first, second)]
-            start = self._explorer.between(*ends, share)
+            one, other = (-1 if end is None else int(end) for end in (first, second))
+            start = self._explorer.between(one, other, share)
         except ValueError as error:
             return {self._said: views.said(str(error), wrong=True)}
         return self._begin(start, temperature)
@@ -244,16 +244,16 @@ class Page:
         temperature: float,
     ) -> Updates:
         updates = self._between(first, second, share, temperature)
-        if self._start in updates:
-            for view, row in zip(self._end_views, (first, second), strict=True):
-                updates[view] = self._encoded(self._explorer.at_row(int(row)))
+        for view, end in zip(self._end_views, (first, second), strict=True):
+            if self._start in updates and end is not None:
+                updates[view] = self._encoded(self._explorer.at_row(int(end)))
         return updates
 
     def _give(
         self, label: int, start: Start, temperature: float, *positions: float
     ) -> Updates:
         """The same noise, given another class."""
-        context = np.asarray(label, self._explorer.data.test.context.dtype)
+        context = np.asarray(label, np.int32)
         start = dataclasses.replace(start, context=context)
         picture = self._move(start, temperature, *positions)
         return {self._start: start, self._picture: picture}
@@ -269,7 +269,9 @@ class Page:
         return "" if start.x is None or not is_image else self._view(start.x)
 
     def _class_of(self, start: Start) -> int | None:
-        return int(start.context) if self._explorer.classes else None
+        if start.context is None or self._explorer.classes == 0:
+            return None
+        return int(start.context)
 
 
 def _slider(
