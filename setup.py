@@ -60,6 +60,9 @@ setup(
         # 2.70 is the oldest that was run, beside TensorFlow 2.21. Its bounds on other
         # packages are tighter than ours, so the tests do not ask for it.
         "beam": ["apache-beam>=2.70,<3"],
+        # 6.31 is the one that was run. Its bounds on other packages are tighter than
+        # ours, too.
+        "explore": ["gradio>=6.31,<7"],
         "serving": _SERVING,
         "test": [
             *_SERVING,

@@ -18,13 +18,8 @@ Offer: TypeAlias = Mapping[str, Signature]
 _CHUNK = 1000
 
 
-def offer(model: GenerativeModel, data: DataSet) -> Offer:
-    """The signatures of a model that reconstructs data from codes; of others none.
-
-    Where latents are independent Gaussians, standard normal in the prior, there is
-    `latents` too, which is served to nobody: what `encode` answers, and `kl`, the
-    divergence of each latent from its prior, `[batch, *code_shape]` in nats.
-    """
+def signatures(model: GenerativeModel, data: DataSet) -> Offer:
+    """The signatures of a model of the data, by name."""
     inputs = {"x": data.test.x[:1]}
     if data.test.context is not None:
         inputs["context"] = data.test.context[:1]
@@ -33,9 +28,20 @@ def offer(model: GenerativeModel, data: DataSet) -> Offer:
         # Of a category samples are drawn also where data have no labels.
         inputs["context"] = unknown(1)
         found = {s.name: s for s in model.signatures(input_specs(inputs))}
+    return found
+
+
+def offer(model: GenerativeModel, data: DataSet) -> Offer:
+    """The signatures of a model that reconstructs data from codes; of others none.
+
+    Where latents are independent Gaussians, standard normal in the prior, there is
+    `latents` too, which is served to nobody: what `encode` answers, and `kl`, the
+    divergence of each latent from its prior, `[batch, *code_shape]` in nats.
+    """
+    found = signatures(model, data)
     if "reconstruct" not in found:
         return {}
-    latents = _latents(model, inputs["x"])
+    latents = _latents(model, data.test.x[:1])
     return found if latents is None else {**found, "latents": latents}
 
 
@@ -51,21 +57,37 @@ def _latents(model: GenerativeModel, x: np.ndarray) -> Signature | None:
     return Signature("latents", function, input_specs({"x": x}))
 
 
-def ask(signature: Signature, **rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What a signature answers to rows, in chunks, so that any number fits in memory.
+class Answer:
+    """A signature traced once, to be asked many times.
 
     Args:
         signature: The signature.
-        **rows: Its inputs, and perhaps others, which it does not get.
     """
-    function = signature.concrete()
-    given = {name: rows[name] for name in signature.inputs}
-    count = len(next(iter(given.values())))
-    parts = [
-        function(**{k: tf.constant(v[at : at + _CHUNK]) for k, v in given.items()})
-        for at in range(0, count, _CHUNK)
-    ]
-    return {k: np.concatenate([p[k].numpy() for p in parts]) for k in parts[0]}
+
+    def __init__(self, signature: Signature) -> None:
+        self.inputs = signature.inputs
+        self._function = signature.concrete()
+
+    def __call__(self, **rows: np.ndarray | None) -> dict[str, np.ndarray]:
+        """What it answers to rows, in chunks, so that any number fits in memory.
+
+        Args:
+            **rows: Its inputs, and perhaps others, which it does not get.
+        """
+        given = {name: np.asarray(rows[name]) for name in self.inputs}
+        count = len(next(iter(given.values())))
+        parts = [
+            self._function(
+                **{k: tf.constant(v[at : at + _CHUNK]) for k, v in given.items()}
+            )
+            for at in range(0, count, _CHUNK)
+        ]
+        return {k: np.concatenate([p[k].numpy() for p in parts]) for k in parts[0]}
+
+
+def ask(signature: Signature, **rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What a signature answers to rows; `Answer` is for asking more than once."""
+    return Answer(signature)(**rows)
 
 
 def row_seeds(count: int, seed: int = 0) -> np.ndarray:
@@ -95,9 +117,12 @@ def sample_means(
 def encode(offered: Offer, x: np.ndarray) -> tuple[np.ndarray, str]:
     """One code a row, and what it is: the posterior's mean, or all there is."""
     codes = ask(offered["encode"], x=x, seed=row_seeds(len(x)))
-    if "loc" in codes:
-        return codes["loc"], "posterior means"
-    return codes["z"], "codes"
+    return code(codes), "posterior means" if "loc" in codes else "codes"
+
+
+def code(codes: dict[str, np.ndarray]) -> np.ndarray:
+    """One code a row of what `encode` answers: the posterior's mean, or all it has."""
+    return codes["loc"] if "loc" in codes else codes["z"]
 
 
 def only(name: str, signature: Signature) -> Signature:

@@ -2,12 +2,14 @@
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import logging
 import os
 import runpy
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -159,6 +161,46 @@ def test_scoring_writes_a_row_for_each_row(trained, folder, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 60
     assert [row["row"] for row in rows if not row["log_prob"]] == ["10"]
+
+
+def _pretend(monkeypatch, *, gradio):
+    """As if Gradio, an extra, were installed or not."""
+    find = importlib.util.find_spec
+
+    def pretend(name):
+        return gradio if name == "gradio" else find(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", pretend)
+
+
+def test_without_gradio_exploring_says_what_to_install(monkeypatch):
+    _pretend(monkeypatch, gradio=None)
+    answer = call("explore", "--model_dir=anywhere")
+    assert answer.code == 1
+    assert answer.err == (
+        "error: The page needs Gradio, which is not installed. Install it: "
+        "pip install -e '.[explore]'.\n"
+    )
+
+
+def test_exploring_names_a_port_that_is_taken(monkeypatch):
+    _pretend(monkeypatch, gradio=True)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        answer = call("explore", "--model_dir=anywhere", f"--port={port}")
+    assert answer.code == 1
+    assert f"received --host=127.0.0.1 --port={port} (Address already" in answer.err
+    assert f"Choose another, such as --port={port + 1}." in answer.err
+
+
+def test_a_model_without_codes_is_not_explored(trained, monkeypatch):
+    path, _ = trained
+    _pretend(monkeypatch, gradio=True)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    answer = call("explore", f"--model_dir={path}", f"--port={port}")
+    assert answer.code == 1
+    assert "error: To be explored a model encodes data and decodes codes" in answer.err
 
 
 def test_a_conditional_model_is_told_what_to_condition_on(folder):
