@@ -47,8 +47,8 @@ _COLUMNS = {
 def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
     """Trains a run for each seed and writes one table of them; returns it.
 
-    A finished run of the same configuration is taken as it is; an unfinished one starts
-    over. The table, of all finished runs that are there, is written after each. Where
+    A finished run of the same configuration is taken as it is; an unfinished one goes
+    on. The table, of all finished runs that are there, is written after each. Where
     the numbers of a seed stop being finite, the others are trained nevertheless.
 
     Args:
