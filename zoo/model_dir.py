@@ -34,6 +34,7 @@ _WRITTEN = (
     "latent_plane.png",
     "training.png",
     ".tmp-*",  # Of a run that was killed.
+    "checkpoints/.tmp-*",
 )
 _LOGS = "logs/**/events.out.tfevents.*"
 
@@ -68,7 +69,7 @@ class ModelDir:
             OSError: If it cannot be written.
         """
         state = "new"
-        if self.path.is_dir() and {p.name for p in self.path.iterdir()} - {_LOCK}:
+        if self.path.is_dir() and not self.is_free:
             if not self._holds_a_run():
                 held = "the runs of several seeds" if self.seeds else "other files"
                 raise ValueError(
@@ -87,11 +88,11 @@ class ModelDir:
                 if self.is_finished:
                     return "finished"
                 state = "unfinished"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
             self.clear(keep_checkpoints=state == "unfinished")
             if overwrite:
                 self.teacher._remove()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
             self.write("config.json", config)
         except OSError as error:
             raise OSError(
@@ -105,25 +106,25 @@ class ModelDir:
         """Within it no other process may be; the kernel ends it with the process.
 
         Where nothing can be written there is no lock; `enter` says so if it must write.
+        Nor is there one where there is no `fcntl`, on Windows.
 
         Raises:
             ValueError: If another process is.
         """
-        import fcntl  # Not on Windows, where finished runs can be read nevertheless.
-
         path = self.path / _LOCK
         with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ImportError):
+                import fcntl
+
                 self.path.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(path.open("a"))
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise self._in_use() from None
-                # The process that had it may have removed it since it was opened.
-                if not path.exists() or not os.path.samestat(
-                    path.stat(), os.fstat(file.fileno())
-                ):
+                    # The one that had it may have removed it since it was opened.
+                    is_there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+                except (BlockingIOError, FileNotFoundError):
+                    is_there = False
+                if not is_there:
                     raise self._in_use()
                 stack.callback(path.unlink, missing_ok=True)
             yield
@@ -132,6 +133,14 @@ class ModelDir:
         return ValueError(
             f"One process at a time trains in a model_dir; received {self.path}, where "
             "another one does. Wait for it, stop it, or give another --model_dir."
+        )
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it has nothing, or what a run left that was killed as it began."""
+        return not self.path.exists() or (
+            self.path.is_dir()
+            and all(p.match(_LOCK) or p.match(".tmp-*") for p in self.path.iterdir())
         )
 
     def _holds_a_run(self) -> bool:

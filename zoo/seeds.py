@@ -225,7 +225,8 @@ def _enter(options: Options, old: Collection[int]) -> ModelDir:
     """
     plan = plan_run(options)
     parent = plan.directory
-    held = {path.name for path in parent.path.glob("*")} - set(_FILES)
+    paths = [path for path in parent.path.glob("*") if not ModelDir(path).is_free]
+    held = {path.name for path in paths} - set(_FILES)
     if held and not parent.seeds:
         what = "a single run" if "config.json" in held else "other files"
         raise ValueError(

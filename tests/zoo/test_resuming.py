@@ -15,17 +15,11 @@ import sys
 import numpy as np
 import pytest
 
-from zoo import checkpoints, fitting, resuming
-from zoo.checkpoints import Checkpoints
+import tfgen
+from zoo import checkpoints, fitting, resuming, training
+from zoo.checkpoints import Checkpoints, NotFiniteError
 from zoo.model_dir import ModelDir
-from zoo.runs import open_run
-from zoo.seeds import train_seeds
 from zoo.training import Options, train
-
-# Four steps an epoch in two executions. Where every moment has a checkpoint, these are
-# before steps 0, 2, 4 of epochs 0, 1, 2, and after the last.
-CHECKPOINTS = [(epoch, step) for epoch in range(3) for step in (0, 2, 4)] + [(3, 0)]
-FIELDS = {"epochs": 3, "batch_size": 12, "learning_rate": 0.05, "jit_compile": False}
 
 
 class Killed(BaseException):
@@ -39,50 +33,26 @@ def folder(tmp_path_factory):
     rows = np.random.default_rng(0).standard_normal([60, 2]).round(5).tolist()
     with (folder / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows(["ab", *rows])
-    (folder / "teacher.py").write_text(TEACHER)
     return folder
-
-
-TEACHER = """
-import dataclasses
-
-from zoo.models import maf
-
-
-def build(spec):
-    return maf.build(spec, num_steps=1, hidden_units=(8,))
-
-
-RECIPE = dataclasses.replace(maf.RECIPE, build=build, epochs=2, batch_size=24)
-"""
-FLOW = {"num_steps": "1", "hidden_units": "8"}
-KINDS = {
-    "plain": {},
-    "averaged": {"fields": {"weight_averaging": 0.9, "schedule": "constant"}},
-    # At so large a rate it goes up and down.
-    "patient": {
-        "fields": {
-            "epochs": 9,
-            "patience": 1,
-            "learning_rate": 1.0,
-            "schedule": "constant",
-        },
-    },
-    "compiled": {"fields": {"jit_compile": True}},
-}
 
 
 @pytest.fixture(scope="module")
 def options(folder):
-    """`Options` of a small run; `fields` are added, other keywords replace."""
+    """`Options` of a small run, of four steps an epoch in two executions."""
 
-    def options(model_dir, *, fields=(), **replaced):
+    def options(model_dir, fields=(), **replaced):
         told = Options(
             model="gmm",
             dataset=str(folder / "table.csv"),
             model_dir=str(model_dir),
             settings={"num_components": "2"},
-            fields={**FIELDS, **dict(fields)},
+            fields={
+                "epochs": 3,
+                "batch_size": 12,
+                "learning_rate": 0.05,
+                "jit_compile": False,
+                **dict(fields),
+            },
             steps_per_execution=2,
         )
         return dataclasses.replace(told, **replaced)
@@ -90,223 +60,161 @@ def options(folder):
     return options
 
 
-@pytest.fixture(scope="module")
-def bases(folder, options):
-    """A function that gives the path of a finished run of a kind, never stopped."""
+@pytest.fixture(scope="module", autouse=True)
+def _quick():
+    """Replaces the end of a run, pictures above all, by its weights and numbers."""
 
-    def base(kind):
-        path = folder / kind
-        if not path.exists():
-            train(options(path, **KINDS[kind]))
-        return path
+    def finish(model, data, fitted, directory, name, teacher=None):
+        weights = {str(i): w for i, w in enumerate(model.get_weights())}
+        directory.write_arrays("examples.npz", weights)
+        report = {
+            "kind": model.kind,
+            "unit": "nats",
+            **{name: {"log_prob": _ESTIMATE} for name in ("validation", "test")},
+            **dataclasses.asdict(fitted),
+        }
+        directory.write("report.json", report)
+        return report
 
-    return base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "finish", finish)
+        patch.setattr(training.evaluation, "describe", lambda *_: "")
+        yield
+
+
+_ESTIMATE = {"mean": 0.0, "standard_error": 1.0, "rows": 6}
+
+
+def _often(patch):
+    """Makes every moment that may have a checkpoint have one."""
+    patch.setattr(resuming, "BETWEEN_EPOCHS", 0.0)
+    patch.setattr(resuming, "WITHIN_EPOCHS", 0.0)
+    patch.setattr(checkpoints, "_SHARE", math.inf)
 
 
 @pytest.fixture
 def often(monkeypatch):
-    """Makes every moment that may have a checkpoint have one."""
-    monkeypatch.setattr(resuming, "BETWEEN_EPOCHS", 0.0)
-    monkeypatch.setattr(resuming, "WITHIN_EPOCHS", 0.0)
-    monkeypatch.setattr(checkpoints, "_SHARE", math.inf)
+    _often(monkeypatch)
 
 
-@pytest.fixture
-def stopped(often, monkeypatch):
-    """A function that trains until so many checkpoints are written, then is killed."""
+@pytest.fixture(scope="module")
+def base(folder, options):
+    """The path of a run that was not stopped, and too short for checkpoints."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(Checkpoints, "save")
+        train(options(folder / "base"))
+    return folder / "base"
 
-    def stopped(told, number, act=None, run=train):
-        save, left = Checkpoints.save, number
 
-        def save_and_end(self, state, arrays):
-            nonlocal left
-            save(self, state, arrays)
-            left -= 1
-            if left == 0:
-                (act or end)()
+def _killed_after(told, number):
+    """Trains until so many checkpoints are written."""
+    save, left = Checkpoints.save, number
 
-        def end():
+    def save_and_end(self, state, arrays):
+        nonlocal left
+        save(self, state, arrays)
+        left -= 1
+        if left == 0:
             raise Killed
 
-        with monkeypatch.context() as patch:
-            patch.setattr(Checkpoints, "save", save_and_end)
-            with pytest.raises((Killed, SystemExit, KeyboardInterrupt)) as stop:
-                run(told)
-        return stop
-
-    return stopped
-
-
-def _report(path):
-    report = json.loads((path / "report.json").read_text())
-    report.pop("seconds")
-    report.get("teacher", {}).pop("seconds", None)
-    return report
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_and_end)
+        with pytest.raises(Killed):
+            train(told)
 
 
 def _assert_equal(path, other):
     """Reports, tables of epochs and weights are equal: not close."""
-    assert _report(path) == _report(other)
+    reports = [json.loads((p / "report.json").read_text()) for p in (path, other)]
+    for report in reports:
+        assert report.pop("seconds") > 0
+    assert reports[0] == reports[1]
     assert (path / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
-    runs = open_run(str(path)), open_run(str(other))
-    for array, expected in zip(*(run.model.get_weights() for run in runs), strict=True):
-        np.testing.assert_array_equal(array, expected)
+    with np.load(path / "examples.npz") as a, np.load(other / "examples.npz") as b:
+        assert set(a) == set(b)
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
     assert {p.name for p in path.iterdir()} == {p.name for p in other.iterdir()}
 
 
 # Killed, and going on.
 
 
-@pytest.mark.parametrize("number", [1, 5, 6, 7, 10])
-def test_a_run_goes_on_from_where_it_was(
-    bases, options, stopped, tmp_path, number, capsys
+def test_a_run_that_is_killed_again_and_again(
+    base, options, often, tmp_path, monkeypatch, capsys
 ):
-    told = options(tmp_path / "run")
-    stopped(told, number)
-    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 2 * min(number, 2)
-    capsys.readouterr()
+    told, folder = options(tmp_path), tmp_path / "checkpoints"
+    _killed_after(told, 2)
+
+    # What a run starts from data is in its checkpoints.
+    def adapt(*args, **kwargs):
+        raise AssertionError
+
+    monkeypatch.setattr(tfgen.GenerativeModel, "adapt", adapt)
+    moments = {  # And after how many more checkpoints it is killed.
+        "at epoch 1, step 3": 1,
+        "at epoch 1, step 5": 1,  # The epoch is to be validated.
+        "at epoch 2, step 1": 6,
+        "after the last epoch": 0,
+    }
+    for moment, more in moments.items():
+        assert len(list(folder.iterdir())) == 4
+        capsys.readouterr()
+        if more:
+            _killed_after(told, more)
+        else:
+            train(told)
+        out = capsys.readouterr().out
+        assert f"run in {tmp_path} stopped before its end: going on {moment}." in out
+    _assert_equal(tmp_path, base)
+
+
+def test_averaged_weights_go_on(options, often, tmp_path):
+    fields = {"weight_averaging": 0.9, "schedule": "constant", "epochs": 2}
+    train(options(tmp_path / "base", fields))
+    told = options(tmp_path / "run", fields)
+    _killed_after(told, 4)  # As the second epoch begins.
+    _killed_after(told, 1)  # Within it.
     train(told)
-    epoch, step = CHECKPOINTS[number - 1]
-    where = f"at epoch {epoch + 1}, step {step + 1}" if epoch < 3 else "after the last"
-    assert f"stopped before its end: going on {where}" in capsys.readouterr().out
-    _assert_equal(tmp_path / "run", bases("plain"))
+    _assert_equal(tmp_path / "run", tmp_path / "base")
 
 
-@pytest.mark.parametrize(
-    ("kind", "number"),
-    [("averaged", 5), ("averaged", 7), ("patient", 7), ("compiled", 5)],
-)
-def test_whatever_the_recipe(bases, options, stopped, tmp_path, kind, number):
-    base = bases(kind)
-    told = options(tmp_path / "run", **KINDS[kind])
-    stopped(told, number)
-    train(told)
-    _assert_equal(tmp_path / "run", base)
-    if kind == "patient":
-        assert 3 <= _report(base)["epochs"] < 9
+def test_batches_go_on_where_they_were():
+    split = fitting.Split(np.arange(20, dtype="float32"))
+    arguments = {"batch_size": 5, "steps": 4, "epochs": 3, "seed": 1}
+    whole = [b["x"] for b in fitting.training_batches(split, **arguments)]
+    for done in (0, 3, 4, 6, 12):
+        rest = [b["x"] for b in fitting.training_batches(split, **arguments, done=done)]
+        np.testing.assert_array_equal(rest, np.reshape(whole[done:], [-1, 5]))
 
 
-def test_a_run_may_be_stopped_again_and_again(bases, options, stopped, tmp_path):
-    told = options(tmp_path / "run")
-    for _ in range(3):
-        stopped(told, 3)
-    train(told)
-    _assert_equal(tmp_path / "run", bases("plain"))
+# Checkpoints.
 
 
-def test_rows_of_epochs_that_are_run_again_are_not_doubled(
-    bases, options, often, tmp_path, monkeypatch
-):
-    told = options(tmp_path / "run")
+@pytest.fixture(scope="module")
+def half(options, folder):
+    """The path of a run that was killed as its last epoch was written down."""
     append = fitting._append
 
     def append_and_end(path, rows, *, is_new):
         append(path, rows, is_new=is_new)
-        if rows[-1]["epoch"] == 2:
+        if rows[-1]["epoch"] == 3:
             raise Killed
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
+        _often(patch)
         patch.setattr(fitting, "_append", append_and_end)
-        patch.setattr(resuming, "WITHIN_EPOCHS", 1000.0)
         with pytest.raises(Killed):
-            train(told)
-    train(told)
-    _assert_equal(tmp_path / "run", bases("plain"))
+            train(options(folder / "half"))
+    return folder / "half"
 
 
-def test_what_a_run_starts_from_data_is_not_started_again(
-    options, stopped, tmp_path, monkeypatch
-):
-    told = options(tmp_path / "run")
-    stopped(told, 4)
-
-    def adapt(*args, **kwargs):
-        raise AssertionError
-
-    monkeypatch.setattr("tfgen.GenerativeModel.adapt", adapt)
-    train(told)
-
-
-def test_seconds_add_up(options, stopped, tmp_path):
-    told = options(tmp_path / "run")
-    stopped(told, 5)
-    for path in (tmp_path / "run" / "checkpoints").glob("*.json"):
-        state = json.loads(path.read_text())
-        del state["sha256"]
-        state["seconds"] = 1000.0
-        state["sha256"] = checkpoints._digest(state, path.with_suffix(".npz"))
-        path.write_text(json.dumps(state))
-    assert train(told)["seconds"] > 1000.0
-
-
-def test_another_division_into_steps_is_refused(options, stopped, tmp_path):
-    stopped(options(tmp_path / "run"), 5)
-    with pytest.raises(ValueError, match="--steps_per_execution=2, or --overwrite"):
-        train(options(tmp_path / "run", steps_per_execution=1))
-
-
-def test_short_runs_write_no_checkpoint(options, tmp_path, monkeypatch):
-    monkeypatch.delattr(Checkpoints, "save")
-    train(options(tmp_path / "run"))
-
-
-def test_writing_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
-    kept = Checkpoints(ModelDir(tmp_path))
-    assert not kept.is_due(60.0)
-    now = 60.0
-    assert kept.is_due(60.0)
-    replacing = checkpoints.Replacing
-
-    def slow(target):
-        nonlocal now
-        now += 2.0
-        return replacing(target)
-
-    monkeypatch.setattr(checkpoints, "Replacing", slow)
-    kept.save({}, {})
-    now += 399.0
-    assert not kept.is_due(60.0)
-    now += 1.0
-    assert kept.is_due(60.0)
-
-
-# Stages.
-
-
-MIXTURE = {
-    "model": "gmvae",
-    "dataset": None,
-    "settings": {"latents": "2", "hidden_units": "8"},
-}
-
-
-def test_a_student_and_its_teacher_go_on(options, stopped, folder, tmp_path):
-    fields = {"teacher": str(folder / "teacher.py")}
-    told = {"model": "iaf_distilled", "settings": FLOW, "fields": fields}
-    train(options(tmp_path / "base", **told))
-    told = options(tmp_path / "run", **told)
-    stopped(told, 3)  # The teacher.
-    assert ModelDir(tmp_path / "run" / "teacher").checkpoints.is_dir()
-    stopped(told, 8)  # The student.
-    assert (tmp_path / "run" / "teacher" / "report.json").is_file()
-    train(told)
-    for name in ("", "teacher"):
-        _assert_equal(tmp_path / "run" / name, tmp_path / "base" / name)
-
-
-def test_seeds_go_on(options, stopped, tmp_path):
-    train_seeds(options(tmp_path / "base"), (0, 1))
-    told = options(tmp_path / "run")
-    stopped(told, 14, run=lambda told: train_seeds(told, (0, 1)))
-    assert ModelDir(tmp_path / "run").seed(0).is_finished
-    train_seeds(told, (0, 1))
-    for name in ("seed-0", "seed-1"):
-        _assert_equal(tmp_path / "run" / name, tmp_path / "base" / name)
-
-
-# Checkpoints that are not as they were written.
+@pytest.fixture
+def kept(half, tmp_path):
+    """The checkpoints of a copy of that run: of steps 2 and 4 of the last epoch."""
+    path = shutil.copytree(half, tmp_path / "half")
+    config = json.loads((path / "config.json").read_text())
+    return Checkpoints(ModelDir(path), config)
 
 
 def _flip(path):
@@ -319,10 +227,10 @@ def _truncate(path):
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def _foreign(path):
-    state = json.loads(path.read_text())
+def _rewrite(path, **changes):
+    """Changes a checkpoint as one who wrote it would."""
+    state = {**json.loads(path.read_text()), **changes}
     del state["sha256"]
-    state["config"]["seed"] = 7
     state["sha256"] = checkpoints._digest(state, path.with_suffix(".npz"))
     path.write_text(json.dumps(state))
 
@@ -334,34 +242,13 @@ DAMAGES = {
     "flipped state": ("json", _flip, ""),
     "truncated state": ("json", _truncate, ""),
     "no object": ("json", lambda path: path.write_text("[]"), "it is damaged"),
-    "foreign": ("json", _foreign, "of another run .seed: was 7, is 0."),
+    "nothing": ("json", lambda path: path.write_text("{}"), "it is damaged"),
+    "another run's": (
+        "json",
+        lambda path: _rewrite(path, config={"model": "gmm", "seed": 7}),
+        "it is of another run .*seed: was 7, is 0",
+    ),
 }
-
-
-@pytest.fixture(scope="module")
-def half(options, folder):
-    """The path of a run that was killed; tests that change it take a copy."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resuming, "BETWEEN_EPOCHS", 0.0)
-        patch.setattr(resuming, "WITHIN_EPOCHS", 0.0)
-        patch.setattr(checkpoints, "_SHARE", math.inf)
-
-        def end(self, path, rows, **_):
-            if rows[-1]["epoch"] == 3:
-                raise Killed
-
-        patch.setattr(fitting, "_append", lambda path, rows, **_: end(None, path, rows))
-        with pytest.raises(Killed):
-            train(options(folder / "half"))
-    return folder / "half"
-
-
-@pytest.fixture
-def kept(half, options, tmp_path):
-    """The checkpoints of a copy of that run: of steps 2 and 4 of the last epoch."""
-    path = shutil.copytree(half, tmp_path / "half")
-    config = json.loads((path / "config.json").read_text())
-    return Checkpoints(ModelDir(path), config)
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -378,43 +265,72 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(kept, name, caps
     assert re.fullmatch(f"The checkpoint {number} is left out: .*{reason}.*", line)
     # The next one drives out the damaged one, not the good one.
     kept.save(latest.state, latest.arrays)
-    assert len(list(folder.iterdir())) == 4
-    assert sorted(p.stem for p in folder.glob("*.json")) == ["000008", "000010"]
+    stems = sorted(path.stem for path in folder.iterdir())
+    assert len(set(stems)) == 2
+    assert stems[0] == stems[1] < last.stem < stems[2] == stems[3]
 
 
-def test_without_a_good_checkpoint_a_run_starts_over(kept, options, bases, capsys):
+def test_without_a_good_checkpoint_a_run_starts_over(kept, options, base, capsys):
     for path in kept.directory.checkpoints.glob("*.npz"):
         _flip(path)
     train(options(kept.directory.path))
     assert "stopped before its end: starting over." in capsys.readouterr().out
-    _assert_equal(kept.directory.path, bases("plain"))
+    _assert_equal(kept.directory.path, base)
+    assert len(list((kept.directory.path / "logs" / "train").iterdir())) == 1
 
 
 def test_a_checkpoint_of_another_model_is_refused(kept, options):
-    latest = kept.load()
-    latest.state["variables"]["model"][0][1] = [3, 3]
-    kept.save(latest.state, latest.arrays)
-    with pytest.raises(ValueError, match=r"differs in the model: .*\[3, 3\]"):
+    *_, last = sorted(kept.directory.checkpoints.glob("*.json"))
+    variables = json.loads(last.read_text())["variables"]
+    variables["model"][0][1] = [7, 7]
+    _rewrite(last, variables=variables)
+    with pytest.raises(ValueError, match=r"differs in the model: .*\[7, 7\]"):
         train(options(kept.directory.path))
 
 
-def test_starting_anew_and_ending_leave_no_checkpoint(kept, options):
-    train(options(kept.directory.path, seed=1, overwrite=True))
-    assert not kept.directory.checkpoints.exists()
+def test_another_division_into_steps_is_refused(kept, options):
+    with pytest.raises(ValueError, match="--steps_per_execution=2, or --overwrite"):
+        train(options(kept.directory.path, steps_per_execution=1))
+
+
+def test_checkpoints_are_of_their_time(tmp_path, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
+    kept = Checkpoints(ModelDir(tmp_path))
+    assert not kept.is_due(60.0)
+    now += 60.0
+    assert kept.is_due(60.0)
+    replacing = checkpoints.Replacing
+
+    def slow(target):
+        nonlocal now
+        now += 2.0
+        return replacing(target)
+
+    # Writing takes four seconds: a hundredth of those until the next.
+    monkeypatch.setattr(checkpoints, "Replacing", slow)
+    kept.save({}, {})
+    now += 399.0
+    assert not kept.is_due(60.0)
+    now += 1.0
+    assert kept.is_due(60.0)
+    # Seconds are those until it is written, and of what goes on from it.
+    other = Checkpoints(ModelDir(tmp_path))
+    other.load()
+    now += 500.0
+    other.start()
+    now += 5.0
+    assert other.seconds == 60.0 + 5.0
 
 
 # Signals.
 
 
-@pytest.mark.parametrize(
-    ("number", "error", "code"),
-    [(signal.SIGTERM, SystemExit, 143), (signal.SIGINT, KeyboardInterrupt, None)],
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_that_goes_on(
-    options, tmp_path, monkeypatch, bases, capsys, number, error, code
+    options, tmp_path, monkeypatch, base, capsys, number
 ):
-    told = options(tmp_path / "run")
-    look, handlers = fitting.StopOnFailure.on_train_batch_end, []
+    told, look = options(tmp_path), fitting.StopOnFailure.on_train_batch_end
 
     def look_and_send(self, batch, logs=None):
         look(self, batch, logs)
@@ -422,19 +338,19 @@ def test_a_signal_ends_a_run_that_goes_on(
             os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
+    error = SystemExit if number == signal.SIGTERM else KeyboardInterrupt
     with monkeypatch.context() as patch:
         patch.setattr(fitting.StopOnFailure, "on_train_batch_end", look_and_send)
         with pytest.raises(error) as stop:
             train(told)
     assert signal.getsignal(number) is before
-    assert getattr(stop.value, "code", None) == code
     out = capsys.readouterr().out
-    assert (
-        f"{number.name}: stopped, with a checkpoint in {tmp_path / 'run'}. The" in out
-    )
-    train(told)
-    assert "going on at epoch 2, step 3." in capsys.readouterr().out
-    _assert_equal(tmp_path / "run", bases("plain"))
+    assert f"{number.name}: stopped, with a checkpoint in {tmp_path}. The same" in out
+    if number == signal.SIGTERM:
+        assert stop.value.code == 143
+        train(told)
+        assert "going on at epoch 2, step 3." in capsys.readouterr().out
+        _assert_equal(tmp_path, base)
 
 
 def test_a_second_signal_is_not_deferred():
@@ -448,104 +364,99 @@ def test_a_second_signal_is_not_deferred():
 # Numbers that are not finite.
 
 
-def _poison(monkeypatch, steps):
-    """Lets numbers explode at these steps, each once."""
+def _poison(patch, *steps):
+    """Lets numbers explode after so many steps; in a run that goes back, again."""
     look, left = fitting.StopOnFailure.on_train_batch_end, list(steps)
 
     def look_and_fail(self, batch, logs=None):
-        if left and int(self.model.optimizer.iterations) >= left[0]:
+        if left and int(self.model.optimizer.iterations) == left[0]:
             failure = self.model.first_non_finite
             failure._step.assign(left.pop(0) - 1)
             failure._index.assign(0)
         look(self, batch, logs)
 
-    monkeypatch.setattr(fitting.StopOnFailure, "on_train_batch_end", look_and_fail)
+    patch.setattr(fitting.StopOnFailure, "on_train_batch_end", look_and_fail)
 
 
-def test_by_default_a_failure_stops_the_run_and_keeps_its_checkpoints(
+def test_a_failure_ends_a_run_and_its_checkpoints_stay(
     options, often, tmp_path, monkeypatch
 ):
-    told = options(tmp_path / "run")
-    with monkeypatch.context() as patch:
-        _poison(patch, [6])
-        with pytest.raises(ArithmeticError, match="step 6 the log_prob .*--on_nan="):
-            train(told)
-    kept = Checkpoints(ModelDir(tmp_path / "run"), ModelDir(told.model_dir).config)
-    assert (kept.load().state["epoch"], kept.latest.state["step"]) == (1, 0)
-    report = train(dataclasses.replace(told, on_nan="rollback"))
-    assert "rollbacks" not in report
+    _poison(monkeypatch, 6)
+    with pytest.raises(ArithmeticError, match="at step 6 the log_prob .*--on_nan=roll"):
+        train(options(tmp_path))
+    directory = ModelDir(tmp_path)
+    latest = Checkpoints(directory, directory.config).load()
+    assert (latest.state["epoch"], latest.state["step"]) == (1, 0)
+    assert latest.state["variables"]["metrics"][-1][0].startswith("first_non_finite")
+    assert latest.group("metrics")[-1] == -1
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_a_run_goes_back_and_on_at_half_the_rate(
-    options, tmp_path, monkeypatch, capsys, schedule
+    options, tmp_path, monkeypatch, capsys
 ):
-    fields = {"schedule": schedule}
-    told = options(tmp_path / "run", on_nan="rollback", fields=fields)
-    _poison(monkeypatch, [2, 4])
-    report = train(told)
+    fields = {"schedule": "constant"}
+    _poison(monkeypatch, 2, 4)
+    report = train(options(tmp_path / "run", fields, on_nan="rollback"))
     assert report["rollbacks"] == [
         {"step": 2, "term": "log_prob"},
         {"step": 4, "term": "log_prob"},
     ]
     out = capsys.readouterr().out
-    assert out.count("going back, on at epoch 1, step 1 at half the") == 2
-    assert "learning rate halved at step 4, where the log_prob was not finite" in out
+    for step in (2, 4):
+        assert (
+            f"At step {step} the log_prob was not finite: going back, on at epo" in out
+        )
+        assert f"rate halved at step {step}, where the log_prob was not finite" in out
     # It is as if it had begun at a quarter of the rate.
-    slow = {**fields, "learning_rate": FIELDS["learning_rate"] / 4}
-    train(options(tmp_path / "slow", fields=slow))
+    train(options(tmp_path / "slow", {**fields, "learning_rate": 0.05 / 4}))
     metrics = [tmp_path / name / "metrics.csv" for name in ("run", "slow")]
     assert metrics[0].read_bytes() == metrics[1].read_bytes()
 
 
-def test_after_three_times_it_stops(options, tmp_path, monkeypatch):
-    _poison(monkeypatch, [2, 2, 2, 4])
-    told = options(tmp_path / "run", on_nan="rollback")
-    with pytest.raises(ArithmeticError, match="step 4 .* was halved 3 times"):
-        train(told)
+def test_the_rate_is_halved_three_times(kept, capsys):
+    kept.on_nan = "rollback"
+    kept.load()
+    failure = NotFiniteError(9, "kl")
+    for number in range(1, 4):
+        kept.roll_back(failure)
+        # One that goes on knows of it.
+        other = Checkpoints(kept.directory, kept._config)
+        other.load()
+        assert other.rollbacks == [{"step": 9, "term": "kl"}] * number
+    with pytest.raises(ArithmeticError, match="step 9 the kl .* was halved 3 times"):
+        kept.roll_back(failure)
+    assert capsys.readouterr().out.count("going back, on at epoch 3, step 5 at") == 3
 
 
 # Others at work, and no room.
 
 
-def test_two_processes_do_not_train_in_one_directory(kept, options, half):
-    before = {p: p.stat().st_mtime_ns for p in kept.directory.path.rglob("*")}
+def test_two_processes_do_not_train_in_one_directory(kept, options):
+    path = kept.directory.path
+    before = {p: p.stat().st_mtime_ns for p in path.rglob("*")}
     program = (
         "import sys; from zoo.model_dir import ModelDir\n"
         "with ModelDir(sys.argv[1]).locked(): print('in', flush=True); input()"
     )
-    other = subprocess.Popen(
-        [sys.executable, "-c", program, kept.directory.path],
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-    )
-    with other:
+    ) as other:
         assert other.stdout.readline() == b"in\n"
-        with pytest.raises(ValueError, match="One process at a time trains in a"):
-            train(options(kept.directory.path))
+        with pytest.raises(ValueError, match="One process at a time trains in a mod"):
+            train(options(path))
         other.kill()
-    (kept.directory.path / ".lock").unlink()
-    after = {p: p.stat().st_mtime_ns for p in before}
-    assert after == before
-    with kept.directory.locked(), pytest.raises(ValueError, match="where another one"):
-        kept.directory.locked().__enter__()
-    assert not (kept.directory.path / ".lock").exists()
-
-
-def test_the_lock_of_a_killed_process_is_free(kept, options):
-    (kept.directory.path / ".lock").touch()
-    (kept.directory.path / "config.json").unlink()
-    with pytest.raises(ValueError, match="holds other files"):
-        train(options(kept.directory.path))
-    shutil.rmtree(kept.directory.path)
-    kept.directory.path.mkdir()
-    (kept.directory.path / ".lock").touch()
-    train(options(kept.directory.path))
-    assert not (kept.directory.path / ".lock").exists()
+    # What it left behind keeps nobody out.
+    assert (path / ".lock").is_file()
+    with kept.directory.locked():
+        with pytest.raises(ValueError, match="where another one does"):
+            kept.directory.locked().__enter__()
+    assert {p: p.stat().st_mtime_ns for p in path.rglob("*")} == before
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost(
-    kept, options, bases, often, monkeypatch
+    kept, options, base, often, monkeypatch
 ):
     before = {p: p.read_bytes() for p in kept.directory.checkpoints.iterdir()}
 
@@ -559,8 +470,9 @@ def test_a_full_disk_is_named_and_nothing_is_lost(
             train(options(kept.directory.path))
     after = {p: p.read_bytes() for p in kept.directory.checkpoints.iterdir()}
     assert after == before
+    # Nor is the last epoch twice in what it wrote.
     train(options(kept.directory.path))
-    _assert_equal(kept.directory.path, bases("plain"))
+    _assert_equal(kept.directory.path, base)
 
 
 # A process that is killed.
@@ -584,11 +496,11 @@ train(eval(sys.argv[1]))
 """
 
 
-def test_a_process_is_killed_and_another_one_goes_on(bases, options, tmp_path, capsys):
+def test_a_process_is_killed_and_another_one_goes_on(base, options, tmp_path, capsys):
     told = options(tmp_path / "run")
     command = [sys.executable, "-c", PROGRAM, repr(told)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     train(told)
     assert "going on at epoch 2, step 3." in capsys.readouterr().out
-    _assert_equal(tmp_path / "run", bases("plain"))
+    _assert_equal(tmp_path / "run", base)
