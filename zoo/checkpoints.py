@@ -139,7 +139,7 @@ class Checkpoints:
         }
         folder = self.directory.checkpoints
         folder.mkdir(exist_ok=True)
-        numbers = [int(path.stem) for path in folder.glob("[0-9]*.npz")]
+        numbers = [int(path.stem) for path in folder.glob("[0-9]*")]
         name = f"{max(numbers, default=0) + 1:06d}"
         target = folder / f"{name}.npz"
         with Replacing(target) as path, path.open("wb") as file:

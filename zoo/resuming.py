@@ -46,8 +46,10 @@ class DeferredSignals:
                 self._handlers.callback(signal.signal, number, previous)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._handlers.close()
+        if self.received is not None and error is None:
+            signal.raise_signal(self.received)  # It came too late for that moment.
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
