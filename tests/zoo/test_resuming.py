@@ -270,6 +270,17 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(kept, name, caps
     assert stems[0] == stems[1] < last.stem < stems[2] == stems[3]
 
 
+def test_the_best_so_far_stays_the_best(kept, options):
+    *_, last = sorted(kept.directory.checkpoints.glob("*.json"))
+    _rewrite(last, best={"epoch": 0, "value": 1e9})
+    best = kept.load().group("best")
+    assert train(options(kept.directory.path))["best_epoch"] == 1
+    with np.load(kept.directory.path / "examples.npz") as weights:
+        assert len(weights) == len(best)
+        for name, array in zip(weights, best, strict=True):
+            np.testing.assert_array_equal(weights[name], array)
+
+
 def test_without_a_good_checkpoint_a_run_starts_over(kept, options, base, capsys):
     for path in kept.directory.checkpoints.glob("*.npz"):
         _flip(path)
