@@ -124,7 +124,7 @@ class Checkpoints:
         return self.latest
 
     def save(self, state: Json, arrays: Mapping[str, np.ndarray]) -> None:
-        """Writes a checkpoint; of earlier ones the last that was good is left.
+        """Writes a checkpoint; of earlier ones the last good one is left.
 
         Raises:
             OSError: If it cannot be written; then all earlier ones are left.
@@ -143,7 +143,7 @@ class Checkpoints:
         name = f"{max(numbers, default=0) + 1:06d}"
         target = folder / f"{name}.npz"
         with Replacing(target) as path, path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{**arrays, **self.carried})
+            np.savez(file, **{**arrays, **self.carried})
         state["sha256"] = _digest(state, target)
         with Replacing(target.with_suffix(".json")) as path:
             path.write_text(json.dumps(state, indent=1), encoding="utf-8")

@@ -130,7 +130,8 @@ class Resume(keras.callbacks.Callback):
         else:
             # There must be something to go back to.
             is_needed = epoch == 0 and self._checkpoints.on_nan == "rollback"
-            self._look(epoch, 0, is_needed or self._checkpoints.is_due(BETWEEN_EPOCHS))
+            is_due = is_needed or self._checkpoints.is_due(BETWEEN_EPOCHS)
+            self._look(epoch, 0, is_due=is_due)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
@@ -138,14 +139,14 @@ class Resume(keras.callbacks.Callback):
         """Writes a checkpoint if one is due."""
         if batch + 1 > self._done:
             is_due = self._checkpoints.is_due(WITHIN_EPOCHS)
-            self._look(self._epoch, batch + 1, is_due)
+            self._look(self._epoch, batch + 1, is_due=is_due)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Writes a checkpoint if one is due: what is left may take long too."""
         is_due = self._checkpoints.is_due(BETWEEN_EPOCHS)
-        self._look(self._stage["epochs"], 0, is_due)
+        self._look(self._stage["epochs"], 0, is_due=is_due)
 
-    def _look(self, epoch: int, step: int, is_due: bool) -> None:  # noqa: FBT001
+    def _look(self, epoch: int, step: int, *, is_due: bool) -> None:
         """Writes a checkpoint if one is due or a signal came; then also stops."""
         received = self._signals.received
         if is_due or received is not None:

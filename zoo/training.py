@@ -36,8 +36,8 @@ class Options:
         fields: Fields of the recipe to replace.
         overwrite: Whether to start anew in a used `model_dir`.
         steps_per_execution: Steps between two looks at the run; 0 chooses.
-        on_nan: What a number does that is not finite: `stop`, or `rollback` to the last
-            checkpoint, at half the learning rate, at most three times.
+        on_nan: What to do where a number is not finite: `stop`, or `rollback`, back to
+            the last checkpoint and on at half the learning rate, at most three times.
     """
 
     model: str
