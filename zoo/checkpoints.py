@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -142,8 +143,10 @@ class Checkpoints:
         numbers = [int(path.stem) for path in folder.glob("[0-9]*")]
         name = f"{max(numbers, default=0) + 1:06d}"
         target = folder / f"{name}.npz"
+        # For type checkers: later versions of NumPy take options among the names.
+        contents: dict[str, Any] = {**arrays, **self.carried}
         with Replacing(target) as path, path.open("wb") as file:
-            np.savez(file, **{**arrays, **self.carried})
+            np.savez(file, **contents)
         state["sha256"] = _digest(state, target)
         with Replacing(target.with_suffix(".json")) as path:
             path.write_text(json.dumps(state, indent=1), encoding="utf-8")
