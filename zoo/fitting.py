@@ -5,6 +5,7 @@ import dataclasses
 import math
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 import keras
@@ -14,12 +15,15 @@ import tensorflow as tf
 from tfgen import ConcreteMixtureVAE, GenerativeModel, random
 from tfgen.metrics import accuracy
 from zoo import binarization, classification, labels
+from zoo.checkpoints import Checkpoints, NotFiniteError
 from zoo.data import DataSet, Split
-from zoo.model_dir import ModelDir
+from zoo.model_dir import Json, ModelDir
 from zoo.recipe import Recipe
+from zoo.resuming import DeferredSignals, Resume
 
 _MAX_STEPS_PER_EXECUTION = 50
 _EVALUATION_BATCH = 500
+_METRICS = "metrics.csv"
 # One seed of evaluation for all models, so that bounds compare like with like.
 EVALUATION_SEED = 0
 
@@ -32,8 +36,9 @@ class Fitted:
         epochs: Epochs that were run.
         best_epoch: The one whose weights were kept, from 1.
         steps: Updates that were made.
-        seconds: Wall time, compilation included.
+        seconds: Wall time of all stages and parts, compilation included.
         history: One row an epoch.
+        rollbacks: `step` and `term` of each failure after which the rate was halved.
     """
 
     epochs: int
@@ -41,6 +46,7 @@ class Fitted:
     steps: int
     seconds: float
     history: list[dict[str, float]]
+    rollbacks: list[Json]
 
 
 def fit(
@@ -49,7 +55,7 @@ def fit(
     recipe: Recipe,
     *,
     seed: int,
-    directory: ModelDir,
+    checkpoints: Checkpoints,
     steps_per_execution: int = 0,
     stage: str = "",
     is_last: bool = True,
@@ -58,14 +64,15 @@ def fit(
 
     The best weights are those with the highest first term on the validation split,
     whatever the objective, or with the highest accuracy, as the recipe says. Writes
-    `metrics.csv` and TensorBoard logs.
+    `metrics.csv`, TensorBoard logs and checkpoints. From the latest of these it goes
+    on, and comes to the numbers that it would have come to without a stop.
 
     Args:
         model: An adapted model.
         data: The data set.
         recipe: How to train.
         seed: Of the order of examples; the model's noise has its own `noise_seed`.
-        directory: Where to write.
+        checkpoints: Those of the run; they say where to write.
         steps_per_execution: Steps between two looks at the run; 0 chooses. An epoch
             is a multiple of them.
         stage: What the lines of progress begin with.
@@ -74,17 +81,20 @@ def fit(
             written for TensorBoard.
 
     Raises:
-        ArithmeticError: If a term, the loss or the gradients stop being finite.
+        ArithmeticError: If a term, the loss or the gradients stop being finite, and
+            `checkpoints` have no way back.
+        SystemExit: After SIGTERM, when a checkpoint is written.
+        KeyboardInterrupt: After SIGINT, likewise.
     """
+    directory = checkpoints.directory
     batch_size = min(recipe.batch_size, len(data.train))
     steps, between_looks = plan_steps(
         len(data.train) // batch_size, steps_per_execution
     )
-    rate: object = recipe.learning_rate
+    first_rate = recipe.learning_rate * 0.5 ** len(checkpoints.rollbacks)
+    rate: object = first_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            recipe.learning_rate, steps * recipe.epochs
-        )
+        rate = keras.optimizers.schedules.CosineDecay(first_rate, steps * recipe.epochs)
     averaging = recipe.weight_averaging > 0
     optimizer = keras.optimizers.Adam(
         rate,
@@ -107,6 +117,14 @@ def fit(
     classifies = recipe.monitor == "accuracy" and is_last
     best = KeepBest("val_accuracy" if classifies else f"val_{term}", recipe.patience)
     log = Log(directory, best, steps, recipe.epochs, stage)
+    signals = DeferredSignals()
+    division = {
+        "is_last": is_last,
+        "epochs": recipe.epochs,
+        "steps": steps,
+        "steps_per_execution": between_looks,
+    }
+    resume = Resume(checkpoints, signals, best, log, division)
     callbacks = [
         # Averaged weights are in place from validation to the end of the epoch.
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
@@ -114,35 +132,53 @@ def fit(
         *([AddAccuracy(labels.known(data.validation))] if classifies else []),
         best,
         log,
+        resume,
     ]
     if is_last:
         logs = directory.path / "logs"
         callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
-    start = time.monotonic()
-    model.fit(
-        training_batches(
-            data.train,
-            batch_size,
-            steps,
-            recipe.epochs,
-            seed,
-            jit_compile=recipe.jit_compile,
-        ),
-        epochs=recipe.epochs,
-        steps_per_epoch=steps,
-        validation_data=evaluation_batches(data.validation),
-        callbacks=callbacks,
-        shuffle=False,  # The batches come shuffled.
-        verbose=0,
+    batches = training_batches(
+        data.train,
+        batch_size,
+        steps,
+        recipe.epochs,
+        seed,
+        done=resume.epoch * steps + resume.step,
+        jit_compile=recipe.jit_compile,
     )
+    try:
+        with signals:
+            model.fit(
+                batches,
+                initial_epoch=resume.epoch,
+                epochs=recipe.epochs,
+                steps_per_epoch=steps,
+                validation_data=evaluation_batches(data.validation),
+                callbacks=callbacks,
+                shuffle=False,  # The batches come shuffled.
+                verbose=0,
+            )
+    except NotFiniteError as failure:
+        checkpoints.roll_back(failure)
+        return fit(
+            model,
+            data,
+            recipe,
+            seed=seed,
+            checkpoints=checkpoints,
+            steps_per_execution=steps_per_execution,
+            stage=stage,
+            is_last=is_last,
+        )
     if is_last:
         best.restore()
     return Fitted(
         epochs=len(log.history),
         best_epoch=best.epoch + 1,
         steps=len(log.history) * steps,
-        seconds=time.monotonic() - start,
+        seconds=checkpoints.seconds,
         history=log.history,
+        rollbacks=checkpoints.rollbacks,
     )
 
 
@@ -187,6 +223,7 @@ def training_batches(
     epochs: int,
     seed: int,
     *,
+    done: int = 0,
     jit_compile: bool = False,
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs; the order is a function of seed and epoch.
@@ -199,6 +236,7 @@ def training_batches(
         steps: Batches of an epoch.
         epochs: How many.
         seed: Of order and bits.
+        done: How many batches, at the beginning, are left out.
         jit_compile: Whether bits are drawn by XLA, which is quicker.
     """
     arrays = _tensors(split)
@@ -222,8 +260,9 @@ def training_batches(
         return inputs
 
     return (
-        tf.data.Dataset.range(epochs)
+        tf.data.Dataset.range(done // steps, epochs)
         .flat_map(epoch_batches)
+        .skip(done % steps)
         .map(batch)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -301,7 +340,11 @@ class KeepBest(keras.callbacks.Callback):
         self.patience = patience
         self.epoch = -1
         self.value = -math.inf
-        self._weights: list[np.ndarray] = []
+        self.weights: list[np.ndarray] = []
+
+    def go_on(self, epoch: int, value: float, weights: list[np.ndarray]) -> None:
+        """Takes up what was the best so far."""
+        self.epoch, self.value, self.weights = epoch, value, weights
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares, and copies the weights if they are the best so far."""
@@ -310,13 +353,13 @@ class KeepBest(keras.callbacks.Callback):
             value = -math.inf
         if value > self.value or self.epoch < 0:
             self.epoch, self.value = epoch, value
-            self._weights = self.model.get_weights()
+            self.weights = self.model.get_weights()
         elif self.patience and epoch - self.epoch >= self.patience:
             self.model.stop_training = True
 
     def restore(self) -> None:
         """Gives the model its best weights back."""
-        self.model.set_weights(self._weights)
+        self.model.set_weights(self.weights)
 
 
 class StopOnFailure(keras.callbacks.Callback):
@@ -329,11 +372,7 @@ class StopOnFailure(keras.callbacks.Callback):
         failure = self.model.first_non_finite.failure()
         if failure is not None:
             step, name = failure
-            raise ArithmeticError(
-                "Training needs finite numbers; at step "
-                f"{step + 1} the {name} was not finite. A lower --learning_rate or "
-                "--clip_norm may help; else look for extreme values in the data."
-            )
+            raise NotFiniteError(step + 1, name)
 
 
 class Log(keras.callbacks.Callback):
@@ -357,7 +396,7 @@ class Log(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.history: list[dict[str, float]] = []
-        self._path = directory.path / "metrics.csv"
+        self._directory = directory
         self._best = best
         self._steps = steps
         self._epochs = epochs
@@ -366,6 +405,13 @@ class Log(keras.callbacks.Callback):
         self._start = 0.0
         # Without a terminal, about twenty lines tell the story.
         self._every = 1 if self._out.isatty() else max(1, epochs // 20)
+
+    def go_on(self, history: list[dict[str, float]]) -> None:
+        """Takes up the epochs so far; `metrics.csv` has no others."""
+        self.history = history
+        if history:
+            with self._directory.replacing(_METRICS) as path:
+                _append(path, history, is_new=True)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Takes the time."""
@@ -387,11 +433,7 @@ class Log(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.history.append(row)
-        with self._path.open("a" if epoch else "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if epoch == 0:
-                writer.writeheader()
-            writer.writerow(row)
+        _append(self._directory.path / _METRICS, [row], is_new=epoch == 0)
         if self._out.isatty():
             self._out.write("\r\033[K")
         last = epoch + 1 == self._epochs or self.model.stop_training
@@ -403,6 +445,15 @@ class Log(keras.callbacks.Callback):
     def _head(self, epoch: int) -> str:
         width = len(str(self._epochs))
         return f"{self._stage}epoch {epoch + 1:{width}d}/{self._epochs}"
+
+
+def _append(path: Path, rows: list[dict[str, float]], *, is_new: bool) -> None:
+    """Writes rows into a table, below a line of names where it is new."""
+    with path.open("w" if is_new else "a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        if is_new:
+            writer.writeheader()
+        writer.writerows(rows)
 
 
 def _terms(logs: dict[str, float] | None) -> str:

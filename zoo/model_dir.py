@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -20,12 +20,25 @@ Json: TypeAlias = dict[str, Any]
 # Paths and versions may differ between two calls that mean the same run.
 _NOT_COMPARED = ("versions", "data_dir")
 _SEED = re.compile("seed-(0|[1-9][0-9]*)")
+_LOCK = ".lock"
+# What a run and `zoo.sample` write, beside pictures.
+_WRITTEN = (
+    "report.json",
+    "model.keras",
+    "metrics.csv",
+    "examples.npz",
+    "samples.npz",
+    ".tmp-*",  # Of a run that was killed.
+    "checkpoints/.tmp-*",
+)
+_LOGS = "logs/**/events.out.tfevents.*"
 
 
 class ModelDir:
     """A `model_dir`: `config.json`, `model.keras`, `report.json` and the rest of a run.
 
-    A directory with a report is finished. One with a configuration alone is unfinished.
+    A directory with a report is finished. One with a configuration and none is
+    unfinished; where it has checkpoints, training goes on from them.
 
     Args:
         path: The directory; it may not exist yet.
@@ -37,19 +50,21 @@ class ModelDir:
     def enter(self, config: Mapping[str, object], *, overwrite: bool) -> str:
         """Makes the directory ready for a run: nothing of an earlier one is left.
 
+        Of an unfinished run with checkpoints, these and the logs are.
+
         Args:
             config: The resolved configuration of the run.
             overwrite: Start anew, whatever run is there.
 
         Returns:
-            `new`, `unfinished` (an earlier run stopped; it starts over) or `finished`.
+            `new`, `unfinished` (an earlier run stopped) or `finished`.
 
         Raises:
             ValueError: If the directory holds another run, or something else.
             OSError: If it cannot be written.
         """
         state = "new"
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and not self.is_free:
             if not self._holds_a_run():
                 held = "the runs of several seeds" if self.seeds else "other files"
                 raise ValueError(
@@ -68,11 +83,11 @@ class ModelDir:
                 if self.is_finished:
                     return "finished"
                 state = "unfinished"
-            self._clear()
-            if overwrite:
-                self.teacher._remove()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.clear(keep_checkpoints=state == "unfinished")
+            if overwrite:
+                self.teacher._remove()
             self.write("config.json", config)
         except OSError as error:
             raise OSError(
@@ -80,6 +95,48 @@ class ModelDir:
                 f"({error.strerror}). Give another --model_dir."
             ) from None
         return state
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it no other process may be; the kernel ends it with the process.
+
+        Where nothing can be written there is no lock; `enter` says so if it must write.
+        Nor is there one where there is no `fcntl`, on Windows.
+
+        Raises:
+            ValueError: If another process is.
+        """
+        path = self.path / _LOCK
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError, ImportError):
+                import fcntl
+
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(path.open("a"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    # The one that had it may have removed it since it was opened.
+                    is_there = os.path.samestat(path.stat(), os.fstat(file.fileno()))
+                except (BlockingIOError, FileNotFoundError):
+                    is_there = False
+                if not is_there:
+                    raise self._in_use()
+                stack.callback(path.unlink, missing_ok=True)
+            yield
+
+    def _in_use(self) -> ValueError:
+        return ValueError(
+            f"One process at a time trains in a model_dir; received {self.path}, where "
+            "another one does. Wait for it, stop it, or give another --model_dir."
+        )
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it has nothing, or what a run left that was killed as it began."""
+        return not self.path.exists() or (
+            self.path.is_dir()
+            and all(p.match(_LOCK) or p.match(".tmp-*") for p in self.path.iterdir())
+        )
 
     def _holds_a_run(self) -> bool:
         """Whether what is there was written by a run: many tools have a config.json."""
@@ -217,28 +274,45 @@ class ModelDir:
                 f"{self.path}"
             )
 
-    def _clear(self) -> None:
-        """Removes what a run and `zoo.sample` write, and nothing else."""
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints; it is there while a run is unfinished."""
+        return self.path / "checkpoints"
+
+    def clear(self, *, keep_checkpoints: bool = False) -> None:
+        """Removes what a run and `zoo.sample` write, and nothing else.
+
+        Args:
+            keep_checkpoints: Leave checkpoints, and the logs that belong to them.
+        """
         from zoo.latents import PICTURES
 
-        for pattern in (
-            "report.json",
-            "model.keras",
-            "metrics.csv",
-            "examples.npz",
-            "samples.npz",
-            *(f"{picture}.png" for picture in ("training", "samples", *PICTURES)),
-            "logs/**/events.out.tfevents.*",
-            ".tmp-*",  # Of a run that was killed.
-        ):
+        keep = keep_checkpoints and any(self.checkpoints.glob("*.json"))
+        pictures = [f"{name}.png" for name in ("training", "samples", *PICTURES)]
+        for pattern in (*_WRITTEN, *pictures, *(() if keep else (_LOGS,))):
             for path in self.path.glob(pattern):
                 path.unlink()
+        if not keep:
+            self.remove_checkpoints()
+
+    def remove_checkpoints(self, but: Collection[str] = ()) -> None:
+        """Removes checkpoints, and their folder where nothing is left in it.
+
+        Args:
+            but: Names, without suffix, of those that stay.
+        """
+        for suffix in ("json", "npz"):  # A checkpoint without the first is none.
+            for path in self.checkpoints.glob(f"*.{suffix}"):
+                if path.stem not in but:
+                    path.unlink()
+        with contextlib.suppress(OSError):  # It is not empty, or not there.
+            self.checkpoints.rmdir()
 
     def _remove(self) -> None:
         """Removes a run and its directory, but for files that are not of the run."""
         if not self._holds_a_run():
             return
-        self._clear()
+        self.clear()
         self.teacher._remove()
         (self.path / "config.json").unlink()
         for folder in ("logs/train", "logs/validation", "logs", ""):
@@ -249,7 +323,8 @@ class ModelDir:
 class Replacing:
     """A context that gives a path to write to, then renames it to the target.
 
-    The target is whole or absent at any time; an error leaves what was there before.
+    The target is whole or absent at any time, also after a power cut; an error leaves
+    what was there before.
 
     Args:
         target: What the file is to be called.
@@ -269,10 +344,18 @@ class Replacing:
         return self._temporary
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is None:
-            os.replace(self._temporary, self._target)
-        else:
+        try:
+            if error is None:
+                _flush(self._temporary)
+                os.replace(self._temporary, self._target)
+        finally:
             self._temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Waits until the file is on disk: a name without its contents would be worse."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def save_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:

@@ -58,8 +58,8 @@ _COLUMNS = {
 def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
     """Trains a run for each seed and writes one table of them; returns it.
 
-    A finished run of the same configuration is taken as it is; an unfinished one starts
-    over. The table, of all finished runs that are there, is written after each. Where
+    A finished run of the same configuration is taken as it is; an unfinished one goes
+    on. The table, of all finished runs that are there, is written after each. Where
     the numbers of a seed stop being finite, the others are trained nevertheless.
 
     Args:
@@ -237,7 +237,8 @@ def _enter(options: Options, old: Collection[int]) -> ModelDir:
     """
     plan = plan_run(options)
     parent = plan.directory
-    held = {path.name for path in parent.path.glob("*")} - set(_FILES)
+    paths = [path for path in parent.path.glob("*") if not ModelDir(path).is_free]
+    held = {path.name for path in paths} - set(_FILES)
     if held and not parent.seeds:
         what = "a single run" if "config.json" in held else "other files"
         raise ValueError(

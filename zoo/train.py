@@ -57,6 +57,13 @@ _STEPS_PER_EXECUTION = flags.DEFINE_integer(
     "Steps between two looks at the run; 0 chooses.",
     lower_bound=0,
 )
+_ON_NAN = flags.DEFINE_enum(
+    "on_nan",
+    "stop",
+    ["stop", "rollback"],
+    "What to do where numbers are not finite: stop, or go back to the last checkpoint "
+    "and on at half the learning rate, at most three times.",
+)
 # Flags that stand for a field of the recipe; None leaves it as the recipe has it.
 _FIELDS = {
     "epochs": flags.DEFINE_integer("epochs", None, "How many epochs at most."),
@@ -143,6 +150,7 @@ def main() -> None:
         fields={k: f.value for k, f in _FIELDS.items() if f.value is not None},
         overwrite=_OVERWRITE.value,
         steps_per_execution=_STEPS_PER_EXECUTION.value,
+        on_nan=_ON_NAN.value,
     )
     if seeds is None:
         train(options)

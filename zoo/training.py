@@ -1,16 +1,17 @@
 """One training run, from a recipe to a finished `model_dir`."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
 
 from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
 from zoo import evaluation, labels, pictures, registry, showing
+from zoo.checkpoints import Checkpoints
 from zoo.data import DataSet, load
 from zoo.fitting import Fitted, check_monitor, fit
 from zoo.model_dir import Json, ModelDir, versions
@@ -35,6 +36,8 @@ class Options:
         fields: Fields of the recipe to replace.
         overwrite: Whether to start anew in a used `model_dir`.
         steps_per_execution: Steps between two looks at the run; 0 chooses.
+        on_nan: What to do where a number is not finite: `stop`, or `rollback`, back to
+            the last checkpoint and on at half the learning rate, at most three times.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Options:
     fields: Json = dataclasses.field(default_factory=dict)
     overwrite: bool = False
     steps_per_execution: int = 0
+    on_nan: str = "stop"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,8 +190,8 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
         plan: The plan.
         stage: What the lines of progress begin with.
     """
-    name, data, options = plan.name, plan.data, plan.options
-    directory, context = plan.directory, data.train.context
+    data, options, directory = plan.data, plan.options, plan.directory
+    context = data.train.context
     model = plan.build()
     if plan.recipe.pretraining_epochs:
         _require_pretraining(model, plan)
@@ -196,18 +200,47 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
         # What cannot be taught is refused before there is a teacher.
         untrained = Distillation(plan.teacher.build())
         untrained.check(model, None if context is None else context[:1])
-    state = directory.enter(plan.config, overwrite=options.overwrite)
-    if state == "finished":
-        report = directory.report
-        print(f"{directory.path} holds this very run, finished; its report:")
-        print(evaluation.describe(report, data.spec, plan.recipe.references))
-        return report
-    if state == "unfinished":
-        print(
-            f"An earlier run in {directory.path} stopped before its end: starting over."
-        )
+    with directory.locked():
+        state = directory.enter(plan.config, overwrite=options.overwrite)
+        if state == "finished":
+            directory.remove_checkpoints()  # If it was stopped as it did so.
+            report = directory.report
+            print(f"{directory.path} holds this very run, finished; its report:")
+            print(evaluation.describe(report, data.spec, plan.recipe.references))
+            return report
+        with _explained(directory):
+            return _run(plan, model, stage, is_new=state == "new")
+
+
+@contextlib.contextmanager
+def _explained(directory: ModelDir) -> Iterator[None]:
+    """Says what to do where a directory cannot be written any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # It is explained already.
+            raise
+        raise OSError(
+            f"A model_dir must be writable until the end; received {directory.path} "
+            f"({error.strerror}). Make room there; the same command then goes on from "
+            "the last checkpoint."
+        ) from error
+
+
+def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Json:
+    """Trains the model in a directory that is entered."""
+    name, data, options = plan.name, plan.data, plan.options
+    directory, context = plan.directory, data.train.context
+    checkpoints = Checkpoints(directory, plan.config, options.on_nan)
+    latest = checkpoints.load()
+    if not is_new:
+        how = f"going on {latest}" if latest else "starting over"
+        print(f"An earlier run in {directory.path} stopped before its end: {how}.")
+    if latest is None:
+        directory.clear()  # Of checkpoints, if there are any, none can be read.
     model.noise_seed = options.seed
-    model.adapt(data.train.x, context, seed=options.seed)
+    if latest is None:  # Else the checkpoint has what it starts.
+        model.adapt(data.train.x, context, seed=options.seed)
     usual, taught = model.objective, None
     if plan.teacher is not None:
         print(f"Stage 1 of 2: {plan.teacher.name}, the teacher of {name}.")
@@ -220,27 +253,33 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
         f"{len(data.train):,} training rows of {data.spec.num_features} features, "
         f"into {directory.path}"
     )
-    start = time.monotonic()
-    told = _pretrain(model, plan) if plan.recipe.pretraining_epochs else data
-    before = time.monotonic() - start
+    checkpoints.start()
+    told = data
+    if plan.recipe.pretraining_epochs:
+        told = _pretrain(model, plan, checkpoints)
     fitted = fit(
         model,
         told,
         plan.recipe,
         seed=options.seed,
-        directory=directory,
+        checkpoints=checkpoints,
         steps_per_execution=options.steps_per_execution,
         stage=stage,
     )
-    fitted = dataclasses.replace(fitted, seconds=before + fitted.seconds)
     model.objective = usual
     report = finish(model, data, fitted, directory, name, taught)
+    directory.remove_checkpoints()
     print()
     print(evaluation.describe(report, data.spec, plan.recipe.references))
     print(
         f"  best epoch {fitted.best_epoch} of {fitted.epochs}, "
         f"{fitted.seconds:.0f} s of training"
     )
+    for failure in fitted.rollbacks:
+        print(
+            f"  learning rate halved at step {failure['step']}, where the "
+            f"{failure['term']} was not finite"
+        )
     return report
 
 
@@ -253,27 +292,33 @@ def _require_pretraining(model: GenerativeModel, plan: Plan) -> None:
         )
 
 
-def _pretrain(model: ConcreteMixtureVAE, plan: Plan) -> DataSet:
+def _pretrain(
+    model: ConcreteMixtureVAE, plan: Plan, checkpoints: Checkpoints
+) -> DataSet:
     """The first of two stages, codes; the data with categories guessed from them."""
-    recipe = dataclasses.replace(
-        plan.recipe, epochs=plan.recipe.pretraining_epochs, patience=0
-    )
-    usual, model.objective = model.objective, model.pretraining
-    print("Stage 1 of 2: codes without categories.")
-    fit(
-        model,
-        plan.data,
-        recipe,
-        seed=plan.options.seed,
-        directory=plan.directory,
-        steps_per_execution=plan.options.steps_per_execution,
-        stage="pre-training",
-        is_last=False,
-    )
-    model.objective = usual
+    guess = checkpoints.carried.get("categories")
+    if guess is None:
+        recipe = dataclasses.replace(
+            plan.recipe, epochs=plan.recipe.pretraining_epochs, patience=0
+        )
+        usual, model.objective = model.objective, model.pretraining
+        print("Stage 1 of 2: codes without categories.")
+        fit(
+            model,
+            plan.data,
+            recipe,
+            seed=plan.options.seed,
+            checkpoints=checkpoints,
+            steps_per_execution=plan.options.steps_per_execution,
+            stage="pre-training",
+            is_last=False,
+        )
+        model.objective = usual
     print("Stage 2 of 2: categories, guessed from clusters of the codes.", flush=True)
     train = plan.data.train
-    guess = model.start_categories(train.x, train.context, seed=plan.options.seed)
+    if guess is None:
+        guess = model.start_categories(train.x, train.context, seed=plan.options.seed)
+        checkpoints.carried["categories"] = guess
     told = dataclasses.replace(train, context=guess)
     return dataclasses.replace(plan.data, train=told)
 
@@ -341,6 +386,8 @@ def finish(
         "steps": fitted.steps,
         "seconds": round(fitted.seconds, 1),
     }
+    if fitted.rollbacks:
+        report["rollbacks"] = fitted.rollbacks
     if teacher is not None:
         # Percentiles are of the student's scores alone.
         report["teacher"] = {

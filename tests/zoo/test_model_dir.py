@@ -79,6 +79,42 @@ def test_a_run_without_a_report_starts_over(directory):
     assert _files(directory.path) == {"config.json"}
 
 
+CHECKPOINT = ("checkpoints/000001.npz", "checkpoints/000001.json")
+
+
+def test_a_run_with_checkpoints_keeps_them_and_its_logs(directory):
+    _fill(directory.path, (*WRITTEN_BY_RUNS[1:], *CHECKPOINT, *OWN))
+    _fill(directory.path, ["checkpoints/.tmp-123-000002.npz"])
+    assert directory.enter(CONFIG, overwrite=False) == "unfinished"
+    (logs,) = (name for name in WRITTEN_BY_RUNS if name.startswith("logs"))
+    assert _files(directory.path) == {"config.json", logs, *CHECKPOINT, *OWN}
+    assert directory.enter(CONFIG, overwrite=True) == "new"
+    assert _files(directory.path) == {"config.json", *OWN}
+    assert not directory.checkpoints.exists()
+
+
+def test_half_a_checkpoint_is_none(directory):
+    _fill(directory.path, [*WRITTEN_BY_RUNS[1:], CHECKPOINT[0]])
+    assert directory.enter(CONFIG, overwrite=False) == "unfinished"
+    assert _files(directory.path) == {"config.json"}
+
+
+def test_what_is_left_of_a_run_that_was_killed_at_once_is_no_hindrance(tmp_path):
+    _fill(tmp_path, [".lock", ".tmp-123-config.json"])
+    directory = ModelDir(tmp_path)
+    assert directory.is_free
+    with directory.locked():
+        assert directory.enter(CONFIG, overwrite=False) == "new"
+    assert _files(tmp_path) == {"config.json"}
+    assert not directory.is_free
+
+
+def test_a_lock_that_cannot_be_written_is_none(tmp_path):
+    (tmp_path / "file").touch()
+    with ModelDir(tmp_path / "file").locked():
+        assert not ModelDir(tmp_path / "file").is_free
+
+
 def test_a_run_with_a_report_is_left_as_it_is(directory):
     _fill(directory.path, (*WRITTEN_BY_RUNS, *OWN))
     before = _files(directory.path)

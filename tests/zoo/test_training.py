@@ -17,6 +17,7 @@ from tfgen import random
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import ActNorm
 from zoo import data, fitting, training
+from zoo.checkpoints import Checkpoints
 from zoo.evaluation import Scorer
 from zoo.fitting import KeepBest, StopOnFailure, evaluation_batches, training_batches
 from zoo.model_dir import ModelDir
@@ -652,7 +653,8 @@ def test_the_optimizer_is_as_the_recipe_says(tmp_path, name):
     model = tfgen.DensityModel(Flow(StandardNormal([2]), [ActNorm([2])]))
     rows = data.Split(np.zeros([30, 2], "float32"))
     known = data.DataSet(data.DataSpec("rows", (2,), "float32"), rows, rows, rows)
-    fitting.fit(model, known, recipe, seed=0, directory=ModelDir(tmp_path))
+    checkpoints = Checkpoints(ModelDir(tmp_path))
+    fitting.fit(model, known, recipe, seed=0, checkpoints=checkpoints)
     for attribute, value in attributes.items():
         assert getattr(model.optimizer, attribute) == value
     assert model.clip_norm == recipe.clip_norm
