@@ -52,7 +52,7 @@ ROWS = {
     "skeletons_actions": (1436, 435, 1786),
     "smallnorb": (38600, 4000, 6000),
     **dict.fromkeys(("dsprites", "shapes3d", "sprites_2d"), (40000, 4000, 10000)),
-    "hearts_2d": (12000, 1000, 3896),
+    "hearts_2d": (3600, 352, 800),
     "walkers": (2080, 520, 520),
     **dict.fromkeys(TOYS, (50000, 10000, 10000)),
     **dict.fromkeys(

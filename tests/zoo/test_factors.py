@@ -213,12 +213,12 @@ def test_hearts_are_hearts_of_the_sprites_and_all_different():
     for turn, orientation in ((5, 0), (7, 2), (3, 38)):
         heart = factors.draw(np.array([[4, turn, 9, 3]]))
         np.testing.assert_array_equal(
-            heart, SPRITES.draw(np.array([[2, 4, orientation, 9, 14]]))
+            heart, SPRITES.draw(np.array([[2, 4, orientation, 19, 16]]))
         )
-    upright = factors.draw(np.array([[5, 5, 12, 2]]))[0]
-    # The centre of mass is column 28 and row 28; the heart is symmetric about it.
+    upright = factors.draw(np.array([[5, 5, 2, 1]]))[0]
+    # The centre of mass is column 28 and row 30; the heart is symmetric about it.
     np.testing.assert_array_equal(upright[:, 1:56], upright[:, 55:0:-1])
-    assert np.argwhere(upright).mean(axis=0) == pytest.approx([28, 28], abs=0.5)
+    assert np.argwhere(upright).mean(axis=0) == pytest.approx([30, 28], abs=0.5)
     assert data.load("hearts_2d").fingerprint() == (
-        "5a733c4276e53d4d257b02bb5246706c19bf822c6f133fbd9d912f864f10a263"
+        "af1a01f192b86bfafe94a3acfc490a274bb07580756ef42a054ec03c81fdcd3f"
     )

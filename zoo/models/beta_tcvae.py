@@ -43,7 +43,7 @@ RECIPE = Recipe(
     dataset="hearts_2d",
     batch_size=128,
     learning_rate=1e-3,
-    epochs=20,
+    epochs=50,
     jit_compile=False,  # On CPUs XLA is slower for strided convolutions.
     tiny={"latents": 2, "hidden_units": (16,)},
 )
