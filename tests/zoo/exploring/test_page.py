@@ -231,8 +231,12 @@ def test_in_a_browser_sliders_move_the_picture_and_wrong_files_get_a_message(
     find = browser.find_element
     before = find("css selector", ".example img").get_attribute("src")
     slider = find("css selector", "input[type=range][aria-label*=' z']")
-    slider.send_keys("\ue012" * 5)  # The key to the left.
-    until(lambda: find("css selector", ".example img").get_attribute("src") != before)
+
+    def has_moved():
+        slider.send_keys("\ue012" * 5)  # The key to the left.
+        return find("css selector", ".example img").get_attribute("src") != before
+
+    until(has_moved)  # A page that is still being set up hears no keys.
     (tmp_path / "notes.png").write_text("no image")
     upload = find("css selector", "input[type=file]")
     upload.send_keys(str(tmp_path / "notes.png"))
