@@ -409,6 +409,7 @@ def test_a_table_of_everything_that_reports_have(tmp_path):
                 "test": {"elbo": _estimate(-2.0 * seed)},
             },
             classification=agreement(seed / 10),
+            disentanglement={"factor_vae": 1.0, "mig": seed / 20},
             importance={"num_samples": 5, "test": _estimate(-0.5 * seed)},
             bits_per_dim=0.5 * seed,
             logit_space=_estimate(100.0),
@@ -425,6 +426,8 @@ def test_a_table_of_everything_that_reports_have(tmp_path):
         "logit_space": (100.0, 100.0, 100.0),
         "clustering_accuracy": (0.3, 0.1, 0.9),
         "mutual_information": (0.15, 0.05, 0.45),
+        "factor_vae": (1.0, 1.0, 1.0),
+        "mig": (0.15, 0.05, 0.45),
         "best_epoch": (13.0, 11.0, 19.0),
         "seconds": (2.5, 2.5, 2.5),
     }
@@ -442,6 +445,8 @@ def test_a_table_of_everything_that_reports_have(tmp_path):
         "logit space",
         "clustering accuracy",
         "mutual information",
+        "FactorVAE",
+        "MIG",
         "best epoch",
         "seconds",
     ]
