@@ -18,6 +18,7 @@ import numpy as np
 from zoo.model_dir import Json, ModelDir, Replacing, differences
 
 _KEPT = 2
+_FORMAT = 1
 # Of the time of a run, what writing may take.
 _SHARE = 0.01
 _MOST_ROLLBACKS = 3
@@ -133,6 +134,7 @@ class Checkpoints:
         start = time.monotonic()
         state = {
             **state,
+            "format": _FORMAT,
             "config": self._config,
             "seconds": self.seconds,
             "rollbacks": self.rollbacks,
@@ -140,7 +142,8 @@ class Checkpoints:
         }
         folder = self.directory.checkpoints
         folder.mkdir(exist_ok=True)
-        numbers = [int(path.stem) for path in folder.glob("[0-9]*")]
+        names = (path.stem for path in folder.iterdir())
+        numbers = [int(name) for name in names if name.isdecimal()]
         name = f"{max(numbers, default=0) + 1:06d}"
         target = folder / f"{name}.npz"
         # For type checkers: later versions of NumPy take options among the names.
@@ -163,8 +166,8 @@ class Checkpoints:
         """
         if self.on_nan != "rollback":
             raise ArithmeticError(
-                f"{failure} The same command with --on_nan=rollback goes on from the "
-                "last checkpoint, at half the learning rate."
+                f"{failure} Where that happens, --on_nan=rollback goes back to the "
+                "last checkpoint, and on at half the learning rate."
             ) from failure
         latest = self._find()
         if latest is None or len(self.rollbacks) >= _MOST_ROLLBACKS:
@@ -189,7 +192,7 @@ class Checkpoints:
         for path in sorted(self.directory.checkpoints.glob("*.json"), reverse=True):
             try:
                 found = self._read(path)
-            except (ValueError, OSError) as error:
+            except (ValueError, FileNotFoundError) as error:
                 print(f"The checkpoint {path} is left out: {error}.")
                 continue
             self._good = [path.stem]
@@ -210,6 +213,8 @@ class Checkpoints:
         arrays = path.with_suffix(".npz")
         if state.pop("sha256", None) != _digest(state, arrays):
             raise ValueError("it is damaged")
+        if state.get("format") != _FORMAT:
+            raise ValueError("another version of the project wrote it")
         differing = differences(state["config"], self._config)
         if differing:
             raise ValueError(f"it is of another run ({'; '.join(differing)})")

@@ -45,6 +45,8 @@ def main() -> None:
         address = page.launch(_HOST.value, _PORT.value)
         print(f"Explore it: {address}  (end with Ctrl-C)", flush=True)
         threading.Event().wait()
+    except KeyboardInterrupt:
+        print()  # Below what the terminal shows of Ctrl-C.
     finally:
         page.close()
 
@@ -58,6 +60,11 @@ def _require_free(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+    except socket.gaierror as error:
+        raise OSError(
+            f"The page listens at an address of this computer; received --host={host} "
+            f"({error.strerror}). Leave it out for this computer alone."
+        ) from error
     except OSError as error:
         raise OSError(
             "The page listens at an address of this computer and a free port; received "

@@ -54,6 +54,28 @@ def hide(data: DataSet, num_labels: int, seed: int) -> DataSet:
     )
 
 
+def for_model(
+    data: DataSet, *, conditional: bool, num_labels: int | None, seed: int
+) -> DataSet:
+    """The data as a model is given them.
+
+    Args:
+        data: The data set.
+        conditional: Whether the model takes a context.
+        num_labels: Of models that take labels as a prior, how many are told, as for
+            `hide`; None for others.
+        seed: Chooses the rows.
+
+    Raises:
+        ValueError: If there are not so many labels.
+    """
+    if not conditional:
+        return data.without_context()
+    if num_labels is None:
+        return as_numbers(data)
+    return hide(data, num_labels, seed)
+
+
 def known(split: Split) -> Split:
     """Those rows of a split whose label is known, for testing."""
     if split.label is None or (split.label >= 0).all():

@@ -303,7 +303,7 @@ class ModelDir:
         """
         for suffix in ("json", "npz"):  # A checkpoint without the first is none.
             for path in self.checkpoints.glob(f"*.{suffix}"):
-                if path.stem not in but:
+                if path.stem.isdecimal() and path.stem not in but:
                     path.unlink()
         with contextlib.suppress(OSError):  # It is not empty, or not there.
             self.checkpoints.rmdir()

@@ -1,6 +1,7 @@
 """Going on: what of `fit` is written into a checkpoint, and how it is put back."""
 
 import contextlib
+import os
 import re
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 
-from zoo.checkpoints import Checkpoint, Checkpoints
+from zoo.checkpoints import Checkpoint, Checkpoints, NotFiniteError
 from zoo.model_dir import Json
 
 if TYPE_CHECKING:
@@ -48,13 +49,16 @@ class DeferredSignals:
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._handlers.close()
-        if self.received is not None and error is None:
+        goes_on = error is None or issubclass(error, NotFiniteError)
+        if self.received is not None and goes_on:
             signal.raise_signal(self.received)  # It came too late for that moment.
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.received = signal.Signals(number)
         self._handlers.close()
+        # Nothing that might be in use, as a handler may interrupt anything.
+        os.write(2, b"\nStopping after these steps; once more stops at once.\n")
 
 
 class Resume(keras.callbacks.Callback):

@@ -41,11 +41,12 @@ class Run:
         if data_dir is not None:
             options["data_dir"] = data_dir
         data = load(seed=self.config["seed"], **options)
-        num_labels = self.config["training"].get("num_labels")
-        if self.spec.context is None:
-            data = data.without_context()
-        elif num_labels is not None:
-            data = labels.hide(data, num_labels, self.config["seed"])
+        data = labels.for_model(
+            data,
+            conditional=self.spec.context is not None,
+            num_labels=self.config["training"].get("num_labels"),
+            seed=self.config["seed"],
+        )
         if data.fingerprint() != fingerprint:
             raise ValueError(
                 f"{options['name']} is not what the model was trained on: its contents "

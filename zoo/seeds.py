@@ -239,7 +239,7 @@ def _enter(options: Options, old: Collection[int]) -> ModelDir:
     parent = plan.directory
     paths = [path for path in parent.path.glob("*") if not ModelDir(path).is_free]
     held = {path.name for path in paths} - set(_FILES)
-    if held and not parent.seeds:
+    if held and not parent.is_free and not parent.seeds:
         what = "a single run" if "config.json" in held else "other files"
         raise ValueError(
             "Runs of several seeds have a directory of their own, new or empty at "

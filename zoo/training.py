@@ -121,11 +121,12 @@ def plan_run(
                 f"{','.join(options.data['context'])}. Leave it out, or take a "
                 "conditional model: mdn, maf_conditional."
             )
-        data = data.without_context()
-    elif recipe.num_labels is not None:
-        data = labels.hide(data, recipe.num_labels, options.seed)
-    else:
-        data = labels.as_numbers(data)
+    data = labels.for_model(
+        data,
+        conditional=recipe.conditional,
+        num_labels=recipe.num_labels,
+        seed=options.seed,
+    )
     # Names of data sets may have blanks and brackets, which shells do not like.
     place = re.sub(r"[^\w.-]+", "-", Path(data.spec.name).stem).strip("-")
     directory = ModelDir(options.model_dir or f"runs/{name}-{place}")
@@ -218,7 +219,8 @@ def _explained(directory: ModelDir) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # It is explained already.
+        # Some are explained already, and some are of a reader that went away.
+        if error.errno is None or isinstance(error, BrokenPipeError):
             raise
         raise OSError(
             f"A model_dir must be writable until the end; received {directory.path} "

@@ -221,7 +221,14 @@ def test_importances_are_weighed_by_hand():
     matrix = np.array([[1.0, 0.0], [0.3, 0.3], [0.25, 0.75], [0.0, 0.0]])
     quarter = 1 - (2 - 0.75 * math.log2(3))
     found = dci._concentration(matrix)
-    np.testing.assert_allclose(found, [1.0, 0.0, quarter, 1.0], atol=1e-12)
+    np.testing.assert_allclose(found, [1.0, 0.0, quarter, 0.0], atol=1e-12)
+
+
+def test_codes_that_tell_nothing_are_not_disentangled():
+    factors = np.tile(np.arange(2), 30)[:, None]
+    found = scores.dci_scores(np.zeros([60, 3]), factors)
+    assert (found.disentanglement, found.completeness) == (0.0, 0.0)
+    np.testing.assert_array_equal(found.importance, 0.0)
 
 
 def test_two_latents_for_a_factor_are_not_complete():

@@ -397,3 +397,30 @@ def test_models_that_need_a_class_take_such_labels_as_numbers():
     np.testing.assert_array_equal(numbers.test.context, label[:, None])
     assert numbers.test.context.dtype == np.float32
     assert labels.as_numbers(numbers) is numbers
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"), [("mdn", {}), ("gmvae_supervised", {"jit_compile": False})]
+)
+def test_runs_on_tables_with_labels_that_are_not_known_are_opened(
+    tmp_path, model, fields
+):
+    x, label = partly_labelled(100)
+    columns = x[:, 0] if model == "mdn" else x
+    rows = np.column_stack([columns, label]).tolist()
+    names = ["a", "b"][: len(rows[0]) - 1]
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*names, "kind"], *rows])
+    train(
+        Options(
+            model=model,
+            dataset=str(tmp_path / "table.csv"),
+            data={"context": ["kind"]},
+            model_dir=str(tmp_path / "run"),
+            settings={"hidden_units": "4"},
+            fields={"epochs": 1, "batch_size": 50, **fields},
+        )
+    )
+    run = open_run(str(tmp_path / "run"))
+    context = run.load_data().test.context
+    assert context.dtype == (np.float32 if model == "mdn" else np.int32)

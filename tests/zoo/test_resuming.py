@@ -243,6 +243,11 @@ DAMAGES = {
     "truncated state": ("json", _truncate, ""),
     "no object": ("json", lambda path: path.write_text("[]"), "it is damaged"),
     "nothing": ("json", lambda path: path.write_text("{}"), "it is damaged"),
+    "another version's": (
+        "json",
+        lambda path: _rewrite(path, format=0),
+        "another version of the project wrote it",
+    ),
     "another run's": (
         "json",
         lambda path: _rewrite(path, config={"model": "gmm", "seed": 7}),
@@ -268,6 +273,25 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(kept, name, caps
     stems = sorted(path.stem for path in folder.iterdir())
     assert len(set(stems)) == 2
     assert stems[0] == stems[1] < last.stem < stems[2] == stems[3]
+
+
+def test_a_checkpoint_that_cannot_be_read_just_now_is_kept(kept, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = sorted(kept.directory.checkpoints.iterdir())
+    monkeypatch.setattr(checkpoints, "_digest", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        kept.load()
+    assert sorted(kept.directory.checkpoints.iterdir()) == before
+
+
+def test_files_of_others_among_checkpoints_stay(kept):
+    latest = kept.load()
+    other = kept.directory.checkpoints / "000003-copy.npz"
+    other.write_bytes(b"kept")
+    kept.save(latest.state, latest.arrays)
+    assert other.read_bytes() == b"kept"
 
 
 def test_the_best_so_far_stays_the_best(kept, options):
@@ -378,6 +402,16 @@ def test_a_signal_is_deferred_once_and_never_lost():
             send(times)
         assert signal.getsignal(signal.SIGINT) is handler
     assert deferred == [signal.SIGINT] * 2
+
+    # Nor where a run would go back and on.
+    def fail():
+        with resuming.DeferredSignals():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise checkpoints.NotFiniteError(1, "loss")
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 # Numbers that are not finite.

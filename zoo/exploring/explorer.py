@@ -111,6 +111,9 @@ class Explorer:
         rows = some_rows(np.arange(len(data.test)), _MOST_CODES)
         codes = self._codes(rows)
         self.latents = self._latent_sliders(model, codes)
+        if data.test.label is not None:
+            is_known = data.test.label[rows] >= 0
+            rows, codes = rows[is_known], codes[is_known]
         names, values = directions.meanings(data, rows)
         steps = directions.fit(codes, values)
         lengths = np.linalg.norm(steps / self.scale, axis=1)
@@ -146,7 +149,7 @@ class Explorer:
             context = test.context[row]
             if self.classes and label is None:
                 label = test.context
-        if label is not None:
+        if label is not None and label[row] >= 0:
             name += f", class {label[row]}"
         return Start(self._codes(np.array([row]))[0], name, context, test.x[row])
 

@@ -6,6 +6,7 @@ any is decoded, and whatever a decoder raises of a broken file is one message.
 
 import math
 import os
+import threading
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +15,8 @@ from zoo.data import DataSpec
 
 MOST_BYTES = 20 * 2**20
 _MOST_PIXELS = 20_000_000
+# A large image takes half a gibibyte while it is decoded.
+_ONE_AT_A_TIME = threading.Lock()
 # Without those that call other programs, as PostScript does.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
@@ -65,7 +68,7 @@ def read_image(
 def _decode(path: str | os.PathLike[str]) -> Image.Image:
     """The first frame of an image, upright, in RGB over white."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _ONE_AT_A_TIME, Image.open(path, formats=_FORMATS) as image:
             size = image.size
             if math.prod(size) <= _MOST_PIXELS:
                 upright = ImageOps.exif_transpose(image).convert("RGBA")

@@ -1,6 +1,6 @@
 """beta-VAE with a capacity that grows (Burgess et al., 2018).
 
-    python -m zoo.train --model=beta_vae_capacity --set=capacity=25 --set=steps=5000
+    python -m zoo.train --model=beta_vae_capacity --set=capacity=25 --set=steps=2000
 
 The divergence is held at a number of nats that grows from 0 to `capacity` in the first
 `steps` steps: what tells most of the data is learnt first, and reconstructions end up
@@ -19,7 +19,7 @@ def build(
     *,
     gamma: float = 30.0,
     capacity: float = 25.0,
-    steps: int = 5000,
+    steps: int = 2000,
     latents: int = 10,
     convolutional: bool = True,
     filters: tuple[int, ...] = (16, 16, 32, 32),

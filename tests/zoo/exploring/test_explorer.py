@@ -1,5 +1,7 @@
 """What a page asks: which sliders there are, and what moving them decodes to."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,6 +145,25 @@ def test_a_class_moves_codes_towards_its_mean(halves):
     start = halves.at_row(5)
     after = halves.decode(start, moved(halves, start, "class 2", 0.5))
     expected = test.x[5] + 0.5 * (means[2] - means.mean(axis=0))
+    np.testing.assert_allclose(after, expected, rtol=1e-5)
+
+
+def test_rows_whose_class_is_not_known_have_no_class(halves):
+    data = images()
+    label = data.test.label.copy()
+    label[::4] = -1
+    data = dataclasses.replace(data, test=dataclasses.replace(data.test, label=label))
+    explored = Explorer(Halves(), data)
+    assert [slider.name for slider in explored.meanings] == [
+        slider.name for slider in halves.meanings
+    ]
+    assert explored.at_row(4).name == "test example 4"
+    assert explored.at_row(5).name == "test example 5, class 2"
+    means = np.stack([data.test.x[label == k].mean(axis=0) for k in range(3)])
+    after = explored.decode(
+        explored.at_row(5), moved(explored, explored.at_row(5), "class 2", 0.5)
+    )
+    expected = data.test.x[5] + 0.5 * (means[2] - means.mean(axis=0))
     np.testing.assert_allclose(after, expected, rtol=1e-5)
 
 

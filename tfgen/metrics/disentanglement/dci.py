@@ -69,7 +69,8 @@ def dci_scores(codes: np.ndarray, factors: np.ndarray, *, seed: int = 0) -> DCI:
         importance.append(forest.feature_importances_)
         accuracies.append(np.mean(forest.predict(codes[cut:]) == values[cut:]))
     matrix = np.stack(importance, axis=1)
-    weights = matrix.sum(axis=1) / matrix.sum()
+    # Of codes that tell nothing no latent has any importance.
+    weights = matrix.sum(axis=1) / max(matrix.sum(), np.finfo(np.float64).tiny)
     return DCI(
         disentanglement=float(weights @ _concentration(matrix)),
         completeness=float(_concentration(matrix.T).mean()),
@@ -79,7 +80,12 @@ def dci_scores(codes: np.ndarray, factors: np.ndarray, *, seed: int = 0) -> DCI:
 
 
 def _concentration(matrix: np.ndarray) -> np.ndarray:
-    """Of each row `[rows, columns]`: 1 if one column has it all, 0 if all the same."""
+    """Of each row `[rows, columns]`: 1 if one column has it all, 0 if all the same.
+
+    Also 0 if none has anything.
+    """
     total = matrix.sum(axis=1, keepdims=True)
-    shares = matrix / np.where(total > 0, total, 1.0)
-    return 1 - entr(shares).sum(axis=1) / np.log(max(matrix.shape[1], 2))
+    shares = np.where(total > 0, matrix, 1.0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    entropy = entr(shares).sum(axis=1) / np.log(max(matrix.shape[1], 2))
+    return np.where(total[:, 0] > 0, 1 - entropy, 0.0)
