@@ -6,6 +6,10 @@ The larger beta, the fewer nats codes may hold, and the more each latent comes t
 for one factor of the data alone. What is reported is the bound, beta or not; reports
 have the divergence of each latent too.
 
+Expected on `hearts_2d`, medians of five seeds: with beta 8 the mutual information gap
+is 0.42 (0.19 to 0.52) and the bound -60.5 nats, with beta 1 they are 0.17 (0.11 to
+0.25) and -39.8; two minutes each on two CPU cores.
+
 Images of side 64 have convolutions, half as wide as those that later papers take, which
 are `--set filters=32,32,64,64`; other data have dense layers. With dense layers as in
 this paper (which has Adagrad):
