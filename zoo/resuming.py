@@ -43,8 +43,10 @@ class DeferredSignals:
         # Elsewhere Python lets no signals be handled.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                previous = signal.signal(number, self._note)
-                self._handlers.callback(signal.signal, number, previous)
+                # Shells let commands in the background ignore Ctrl-C.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    previous = signal.signal(number, self._note)
+                    self._handlers.callback(signal.signal, number, previous)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:

@@ -206,7 +206,7 @@ def trained(folder):
 def test_training_draws_from_the_grey_images(trained):
     _, (((split, *_), options), *_) = trained
     np.testing.assert_array_equal(split.grey, _grey().train.x)
-    assert options == {"jit_compile": False}
+    assert options == {"jit_compile": False, "done": 0}
 
 
 def test_every_number_and_picture_says_how_bits_were_made(trained):

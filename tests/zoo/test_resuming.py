@@ -92,6 +92,14 @@ def _often(patch):
     patch.setattr(checkpoints, "_SHARE", math.inf)
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Signals as in the foreground, wherever tests run."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 @pytest.fixture
 def often(monkeypatch):
     _often(monkeypatch)
@@ -412,6 +420,13 @@ def test_a_signal_is_deferred_once_and_never_lost():
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ignored_signals_stay_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with resuming.DeferredSignals() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signals.received is None
 
 
 # Numbers that are not finite.
