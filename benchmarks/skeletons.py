@@ -33,13 +33,15 @@ from zoo.training import train as train_model
 
 SEEDS = range(5)
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-LAYERS = ((256,), (256, 256))
+LAYERS = ((256,), (256, 256), (512,), (512, 512))
 ALPHAS = (1e-2, 1e-1, 1.0)
 RATES = (1e-3, 3e-3)
 EPOCHS = 40
 # Of `gmvae_supervised`, and its hidden units on the data that it was tuned for.
-SETTINGS = {"label_weight": "30", "code_evidence": "false"}
-HIDDEN_UNITS = {"skeletons": "256,256", "skeletons_actions": "512"}
+SETTINGS = {
+    "skeletons": {"hidden_units": "256,256", "label_weight": "100"},
+    "skeletons_actions": {"hidden_units": "512", "label_weight": "30"},
+}
 FIELDS = {"epochs": 80, "weight_decay": 3.0, "monitor": "accuracy"}
 
 
@@ -123,7 +125,8 @@ def mlp(windows: Windows) -> tuple[str, list[np.ndarray]]:
 def mixture_vae(windows: Windows, data_dir: str | None) -> tuple[str, list[np.ndarray]]:
     """Settings, and for each seed the log-probabilities of the test rows."""
     name = windows.data.spec.name
-    settings = {"hidden_units": HIDDEN_UNITS.get(name, "512"), **SETTINGS}
+    settings = SETTINGS.get(name) or SETTINGS["skeletons_actions"]
+    settings = {**settings, "code_evidence": "false"}
     reports, answers = [], []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:

@@ -34,7 +34,7 @@ def test_no_probability_is_no_infinity():
 def test_a_row_for_each_classifier(monkeypatch, capsys):
     small = {"PENALTIES": (1e-3,), "LAYERS": ((16,),), "ALPHAS": (0.1,)}
     small |= {"RATES": (1e-3,), "EPOCHS": 3, "SEEDS": range(2)}
-    small["HIDDEN_UNITS"] = {"walkers": "16"}
+    small["SETTINGS"] = {"walkers": {"hidden_units": "16", "label_weight": "30"}}
     small["FIELDS"] = {**skeletons.FIELDS, "epochs": 2, "jit_compile": False}
     for name, value in small.items():
         monkeypatch.setattr(skeletons, name, value)
@@ -53,12 +53,12 @@ def test_a_row_for_each_classifier(monkeypatch, capsys):
 
 def test_the_settings_are_those_of_the_documented_command():
     command = " ".join((gmvae_supervised.__doc__ or "").replace("\\", " ").split())
-    for name, value in skeletons.SETTINGS.items():
-        assert f"--set {name}={value}" in command
+    assert "--set code_evidence=false" in command
     for name, value in skeletons.FIELDS.items():
         assert f"--{name}={value}" in command
-    for name, value in skeletons.HIDDEN_UNITS.items():
-        assert f"--set hidden_units={value}" in command
+    for name, settings in skeletons.SETTINGS.items():
+        for key, value in settings.items():
+            assert f"--set {key}={value}" in command
         assert f"--dataset={name} " in command or f"`{name}`" in command
 
 

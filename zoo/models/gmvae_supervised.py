@@ -9,10 +9,10 @@ before: labels keep the categories apart.
 Who is moving? The persons of skeletons, whose windows vary by more than the person:
 
     python -m zoo.train --model=gmvae_supervised --dataset=skeletons \
-        --set hidden_units=256,256 --set label_weight=30 --set code_evidence=false \
+        --set hidden_units=256,256 --set label_weight=100 --set code_evidence=false \
         --epochs=80 --weight_decay=3.0 --monitor=accuracy
 
-and with `--set hidden_units=512` for `skeletons_actions`.
+and with `--set hidden_units=512 --set label_weight=30` for `skeletons_actions`.
 """
 
 import tfgen
