@@ -1,4 +1,4 @@
-"""Latents on a page: `python -m zoo.explore --model_dir=runs/vae-digits`."""
+"""Latents on a page: `python -m zoo.explore --model_dir=runs/beta_vae-hearts_2d`."""
 
 import importlib.util
 import socket

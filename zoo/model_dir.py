@@ -359,8 +359,20 @@ def _flush(path: Path) -> None:
 
 
 def save_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes named arrays as a compressed `.npz`."""
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    """Writes named arrays as a compressed `.npz`.
+
+    Raises:
+        TypeError: If one holds objects, which NumPy would pickle.
+    """
+    objects = [name for name, array in arrays.items() if array.dtype.hasobject]
+    if objects:
+        raise TypeError(
+            "Arrays in files hold numbers or texts; received objects in "
+            f"{', '.join(objects)}. Convert them first."
+        )
+    # Older versions of NumPy take options for one more array.
+    contents: dict[str, Any] = dict(arrays)
+    np.savez_compressed(file, **contents)
 
 
 def versions() -> dict[str, str]:
