@@ -96,12 +96,7 @@ def page(name: str, found: Sequence[Result], root: Path) -> str:
     """The page of a model, in Markdown."""
     summary, _, rest = registry.docstring("models", name).partition("\n")
     sections = dict(_SECTION.findall(rest + "\n"))
-    parts = [
-        "<!-- Written by python -m zoo.report --write, from zoo/models/"
-        f"{name}.py and docs/results. -->",
-        f"# {name}",
-        summary,
-    ]
+    parts = [f"# {name}", summary]
     if "Good for" in sections:
         parts += ["## Good for", _dedent(sections["Good for"])]
     if "Equation" in sections:
@@ -123,6 +118,11 @@ def page(name: str, found: Sequence[Result], root: Path) -> str:
         parts += ["How it is trained:", results.markdown([head, *rows])]
     if "References" in sections:
         parts += ["## References", _references(sections["References"])]
+    # At the end, as the first line of a page is its title.
+    parts.append(
+        "<!-- Written by python -m zoo.report --write, from zoo/models/"
+        f"{name}.py and docs/results. -->"
+    )
     return "\n\n".join(parts) + "\n"
 
 
