@@ -166,9 +166,10 @@ def _models(found: Sequence[Result], value: str, path: Path) -> str:
         result = next((r for r in found if r.model == name), None)
         if result is not None:
             kind = results.KINDS.get(result.kind, result.kind)
-            others = f"; {result.others}" if result.others else ""
-            row[2:] = [result.dataset, f"{result.answer}, {kind}{others}"]
-            row.append(result.literature)
+            number = f"{result.answer}, {kind}"
+            if result.highlight:
+                number += f"; {result.highlight}"
+            row[2:] = [result.dataset, number, result.literature]
         cells.append(row)
     return results.markdown(cells)
 

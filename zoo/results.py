@@ -35,6 +35,9 @@ _OTHERS = {
     "mig": ("MIG", 3),
 }
 
+# Of these the title is a unit, which comes after the number.
+_UNITS = ("divergence", "bits_per_dim", "logit_space")
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -86,14 +89,21 @@ class Result:
     @property
     def others(self) -> str:
         """The other numbers, each with its name."""
-        shown = [
-            f"{_shown(self.numbers[name], digits)} {title}"
-            if name in ("divergence", "bits_per_dim", "logit_space")
-            else f"{title} {_shown(self.numbers[name], digits)}"
-            for name, (title, digits) in _OTHERS.items()
-            if name in self.numbers
-        ]
-        return "; ".join(shown)
+        return "; ".join(self._named(name) for name in _OTHERS if name in self.numbers)
+
+    def _named(self, name: str) -> str:
+        title, digits = _OTHERS[name]
+        number = _shown(self.numbers[name], digits)
+        return f"{number} {title}" if name in _UNITS else f"{title} {number}"
+
+    @property
+    def highlight(self) -> str:
+        """The one other number that the model is made for, with its name; if any."""
+        wanted = ["accuracy", "clustering_accuracy", "mig", "divergence"]
+        if self.references:
+            wanted.append("bits_per_dim")
+        found = next((name for name in wanted if name in self.numbers), None)
+        return self._named(found) if found else ""
 
     @property
     def literature(self) -> str:
@@ -225,7 +235,7 @@ def table(results: Sequence[Result], *, named: bool = False) -> str:
     rows = []
     for result in results:
         row = {
-            "after `python -m zoo.train`": f"`{_flags(result)}`",
+            "after `python -m zoo.train`": _flags(result),
             "data": result.dataset,
             title: result.answer,
             "kind": KINDS.get(result.kind, result.kind),
@@ -255,7 +265,8 @@ def _recipe(config: "Json") -> "Recipe | None":
 
 
 def _flags(result: Result) -> str:
-    return result.command.removeprefix(f"{_TRAIN} ")
+    """The flags as code, one by one, so that lines break between them."""
+    return " ".join(f"`{flag}`" for flag in shlex.split(result.command)[3:])
 
 
 def _shown(number: "Json | float | None", digits: int) -> str:
