@@ -1,14 +1,8 @@
 """Pages of the documentation that are written from recipes and results.
 
-Each model has a page, `docs/models/NAME.md`. Of its words, all are those of the
-docstring of the recipe, which has three sections at its end:
-
-    Equation:
-        x = f(z)
-    Good for:
-        What the model is good for, and what not.
-    References:
-        Author, year. Title. https://...
+Each model has a page, `docs/models/NAME.md`. Its words are those of the docstring of the
+recipe, which ends with three sections, as those of Google's style: `Equation`, `Good
+for`, what the model is good for and what not, and `References`.
 
 Other pages, and README.md, have tables between two marks. Nothing is imported but
 files that `ast` reads, so that pages are written and checked without TensorFlow.
@@ -120,7 +114,7 @@ def page(name: str, found: Sequence[Result], root: Path) -> str:
         parts += ["## References", _references(sections["References"])]
     # At the end, as the first line of a page is its title.
     parts.append(
-        "<!-- Written by python -m zoo.report --write, from zoo/models/"
+        "<!-- Written by `python -m zoo.report --write`, from zoo/models/"
         f"{name}.py and docs/results. -->"
     )
     return "\n\n".join(parts) + "\n"

@@ -10,9 +10,11 @@ Equation:
     z = encoder(x)
     reported:  log p(x | decoder(z))
     samples:   z ~ N(m, C), fitted to the codes of training rows
+
 Good for:
     Codes and reconstructions, and as the baseline that variational ones are held
     against. It gives no density: for anomaly scores take `vae` or a flow.
+
 References:
     Hinton and Salakhutdinov, 2006. Reducing the Dimensionality of Data with Neural
         Networks. https://doi.org/10.1126/science.1127647

@@ -10,9 +10,11 @@ reported is the bound.
 Equation:
     loss of a row = gamma |KL(q(z | x) || p(z)) - c| - log p(x | z),    z ~ q(z | x)
     c = capacity min(1, step / steps),    in nats
+
 Good for:
     Codes that hold a number of nats which you choose. For a weight on the divergence in
     its place take `beta_vae`.
+
 References:
     Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018.
         Understanding Disentangling in beta-VAE. https://arxiv.org/abs/1804.03599

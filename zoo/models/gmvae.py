@@ -17,9 +17,11 @@ Equation:
     p(x, z, s) = p(x | z) p(z | s) p(s),    s a category, relaxed to the simplex
     p(z | s) ~ product_k N(z; m_k, C_k)^s_k,    p(s) a Concrete density
     elbo = log p(x | z) - KL(q(z | s, x) || p(z | s)) - (log q(s | x) - log p(s))
+
 Good for:
     Clusters of images and tables, with a density and samples of each cluster. Where you
     have labels of some rows take `gmvae_semisupervised`.
+
 References:
     Jiang, Zheng, Tan, Tang and Zhou, 2017. Variational Deep Embedding: an Unsupervised
         and Generative Approach to Clustering. https://arxiv.org/abs/1611.05148

@@ -16,8 +16,10 @@ Equation:
     p(x, z, s | y) = p(x | z) p(z | s) p(s | y)
     p(s | y): of a row with label y nearly certain of it, of one with y = -1 it is p(s)
     elbo = log p(x | z) - KL(q(z | s, x) || p(z | s)) - (log q(s | x) - log p(s | y))
+
 Good for:
     Classes of many rows from the labels of few, with samples of each class.
+
 References:
     Kingma, Rezende, Mohamed and Welling, 2014. Semi-supervised Learning with Deep
         Generative Models. https://arxiv.org/abs/1406.5298

@@ -10,10 +10,12 @@ with gradients: for data of few features. `iaf_distilled` needs it for the terms
 Equation:
     x_i = z_i exp(s_i) + m_i,    (m_i, s_i) = MADE(z)_i, which sees z_1 .. z_{i-1}
     log p(x) = log N(z; 0, I) - sum_i s_i,    step after step
+
 Good for:
     Samples in one pass, whose density comes with them: as a student of `maf`
     (`iaf_distilled`) or as a posterior of codes. For densities of given
     rows take `maf`.
+
 References:
     Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling, 2016. Improving
         Variational Inference with Inverse Autoregressive Flow.

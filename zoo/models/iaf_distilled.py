@@ -22,9 +22,11 @@ is 5.2 nats from its teacher and gives real rows next to no density, a test boun
 Equation:
     loss = log student(x) - log teacher(x),    x ~ student
     its mean is KL(student || teacher); both densities take one pass
+
 Good for:
     Drawing many rows of few columns quickly, where a density is learnt by `maf` anyway.
     For densities of given rows keep the teacher.
+
 References:
     van den Oord, Li, Babuschkin, Simonyan, Vinyals, Kavukcuoglu and others, 2018.
         Parallel WaveNet: Fast High-Fidelity Speech Synthesis.

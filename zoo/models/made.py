@@ -10,9 +10,11 @@ ran.
 Equation:
     p(x) = product_i Bernoulli(x_i; sigmoid(l_i)),    l = MADE(x)
     l_i sees x_1 .. x_{i-1} alone, as weights of the network are masked
+
 Good for:
     Exact log-probabilities of bits, such as black and white images. It has no codes:
     for these take `vae`; for numbers that are no bits, `made_gaussian` or `maf`.
+
 References:
     Germain, Gregor, Murray and Larochelle, 2015. MADE: Masked Autoencoder for
         Distribution Estimation. https://arxiv.org/abs/1502.03509

@@ -19,9 +19,11 @@ paper has 1.89 bits/dim and -1300.5 nats of the logits.
 Equation:
     x_i = z_i exp(s_i) + m_i,    (m_i, s_i) = MADE(x)_i, which sees x_1 .. x_{i-1}
     log p(x) = log N(z; 0, I) - sum_i s_i,    step after step
+
 Good for:
     Densities of tables, and anomaly scores by them: one pass a row. Samples come
     coordinate by coordinate; where they have to be quick take `realnvp` or `nsf`.
+
 References:
     Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
         Estimation. https://arxiv.org/abs/1705.07057

@@ -9,9 +9,11 @@ Equation:
     x_a = z_a,    x_b = z_b + m(z_a),    halves a and b change places between steps
     one diagonal scale S at the top;    z ~ Logistic
     log p(x) = log Logistic(z) - sum_i log S_i
+
 Good for:
     Samples and densities in one pass each, and as the historical start of couplings;
     `realnvp` has scales in each step, and better densities.
+
 References:
     Dinh, Krueger and Bengio, 2015. NICE: Non-linear Independent Components Estimation.
         https://arxiv.org/abs/1410.8516

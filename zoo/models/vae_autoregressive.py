@@ -17,9 +17,11 @@ Equation:
     elbo = log p(x | z) - KL(q(z | x) || N(0, I)),    z ~ q(z | x)
     p(x | z) = product_i Bernoulli(x_i; sigmoid(l_i)),    l = MADE(x, z)
     l_i sees x_1 .. x_{i-1} and z
+
 Good for:
     Black and white images, where codes are to hold what neighbouring pixels do not say.
     It has no reconstructions.
+
 References:
     Gulrajani, Kumar, Ahmed, Taiga, Visin, Vazquez and Courville, 2017. PixelVAE: a
         Latent Variable Model for Natural Images. https://arxiv.org/abs/1611.05013

@@ -28,9 +28,11 @@ Equation:
     elbo = log p(x | z) - KL(q(z | x) || p(z)),    z ~ q(z | x)
     p(z) = N(0, I), or with prior_steps the density of `maf`
     each layer: h = conv(x) sigmoid(conv'(x))
+
 Good for:
     The best bounds on black and white images here, with codes and reconstructions; it
     takes many minutes where `vae` takes one or two.
+
 References:
     van den Berg, Hasenclever, Tomczak and Welling, 2018. Sylvester Normalizing Flows
         for Variational Inference. https://arxiv.org/abs/1803.05649
