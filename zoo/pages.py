@@ -1,8 +1,8 @@
 """Pages of the documentation that are written from recipes and results.
 
-Each model has a page, `docs/models/NAME.md`. Its words are those of the docstring of the
-recipe, which ends with three sections, as those of Google's style: `Equation`, `Good
-for`, what the model is good for and what not, and `References`.
+Each model has a page, `docs/models/NAME.md`. Its words are those of the docstring of
+the recipe, which ends with three sections in Google's style: `Equation`; `Good for`,
+what the model is good for and what not; and `References`.
 
 Other pages, and README.md, have tables between two marks. Nothing is imported but
 files that `ast` reads, so that pages are written and checked without TensorFlow.

@@ -188,8 +188,6 @@ def repeated(context, layer):
 def test_every_layer_is_covered(name):
     covered = {case.partition(" ")[0] for case in BIJECTORS}
     assert name in covered, f"{name} needs more than a shape: give it a case above."
-    # Else `import tfgen` would not register it, and models with it could not be loaded.
-    assert getattr(flows, name, None) is LAYERS[name], "Name it in tfgen/flows."
 
 
 @pytest.mark.parametrize(("name", "dtype"), PRECISIONS)

@@ -75,8 +75,6 @@ def test_commands_parse(command, monkeypatch):
             ROOT / module / "__main__.py"
         ).is_file()
         return
-    if module == "export.score":
-        pytest.importorskip("apache_beam")
     if arguments == ["--help"]:
         return
     given = _parsed(module, arguments, monkeypatch)
