@@ -32,6 +32,7 @@ setup(
     packages=find_packages(
         include=["tfgen", "tfgen.*", "zoo", "zoo.*", "export", "export.*"]
     ),
+    package_data={"zoo.pretrained": ["SHA256SUMS", "*/*"]},
     python_requires=">=3.10",
     # BUILD.md says why each bound stands where it does.
     install_requires=[
