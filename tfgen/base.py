@@ -176,6 +176,7 @@ class GenerativeModel(Serializable, keras.Model):
 
     kind: str
     term_names: ClassVar[tuple[str, ...]]
+    test_function: TrainFunction | None
 
     def __init__(self, objective: Objective | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
