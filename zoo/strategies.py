@@ -361,7 +361,7 @@ def parse_cluster(text: str) -> tuple[int, list[str]]:
         is_good = False
     if not is_good:
         raise ValueError(
-            "With several workers the environment variable TF_CONFIG names the addresses "
+            "With several workers the environment variable TF_CONFIG has the addresses "
             f"of all, and which of them this one is; received {text!r}. Give one such "
             f"as {_EXAMPLE}."
         )
