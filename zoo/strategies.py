@@ -191,7 +191,7 @@ class Devices:
             return
         own = json.loads(json.dumps(config))
         differing = differences(self.of_chief(lambda: own), own)
-        if self._sum([len(differing)])[0]:
+        if self._sum(np.array([len(differing)]))[0]:
             what = "; ".join(differing) or "something else, as it says itself"
             whose = f"worker {self.worker}" if differing else "another one"
             raise ValueError(
@@ -206,7 +206,7 @@ class Devices:
         if self.workers == 1:
             return received, is_due
         flags = [received is number for number in _SIGNALS]
-        *heard, due = self._sum([*flags, self.is_chief and is_due])
+        *heard, due = self._sum(np.array([*flags, self.is_chief and is_due], np.int32))
         signals = (
             number for number, votes in zip(_SIGNALS, heard, strict=True) if votes
         )
@@ -231,18 +231,9 @@ class Devices:
                 )
                 nowhere = stack.enter_context(open(os.devnull, "w"))
                 stack.enter_context(contextlib.redirect_stdout(nowhere))
-            try:
-                yield model_dir
-            except _GONE as error:
-                if self.workers == 1:
-                    raise
-                reason = re.split(r"[\n.]", error.message)[0]
-                raise ConnectionError(
-                    f"All {self.workers} workers of a run are there until its end; "
-                    f"worker {self.worker} received, of another one: {reason}. Start "
-                    "all of them again: the same command goes on from the last "
-                    "checkpoint."
-                ) from error
+            if self.workers > 1:
+                stack.enter_context(_explained(self.worker, self.workers))
+            yield model_dir
 
     def _bytes_of_chief(self, function: Callable[[], bytes]) -> bytes:
         """The bytes that the chief's call gives, on all workers, as is its error."""
@@ -252,7 +243,8 @@ class Devices:
                 content = function()
             except Exception as failure:  # Whatever it is, it is raised below.
                 content, error = str(failure).encode(), failure
-        size, failed = self._sum([len(content), error is not None])
+        told = np.array([len(content), error is not None], np.int64)
+        size, failed = (int(number) for number in self._sum(told))
         padded = np.frombuffer(content.ljust(size + -size % 4, b"\0"), np.int32)
         pieces = [
             self._sum(padded[start : start + _PIECE // 4])
@@ -265,10 +257,10 @@ class Devices:
             raise ValueError(f"The chief, worker 0, stopped: {content.decode()}")
         return content
 
-    def _sum(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The sum of the numbers of all workers: int32, of their shape."""
+    def _sum(self, numbers: np.ndarray) -> np.ndarray:
+        """The sum of the numbers of all workers, of their shape and dtype."""
         # Devices of a process have the same numbers: only the first one's count.
-        sums = self._add_up(tf.constant(numbers, tf.int32))
+        sums = self._add_up(tf.constant(numbers))
         return self._strategy.experimental_local_results(sums)[0].numpy()
 
     @functools.cached_property
@@ -277,10 +269,8 @@ class Devices:
 
         def add_up(numbers: tf.Tensor) -> tf.Tensor:
             replica = tf.distribute.get_replica_context()
-            counts = tf.cast(
-                tf.equal(replica.replica_id_in_sync_group, first), tf.int32
-            )
-            return replica.all_reduce("SUM", counts * numbers)
+            counts = tf.equal(replica.replica_id_in_sync_group, first)
+            return replica.all_reduce("SUM", tf.cast(counts, numbers.dtype) * numbers)
 
         return tf.function(
             lambda numbers: self._strategy.run(add_up, args=(numbers,)),
@@ -327,11 +317,26 @@ def _connected() -> Devices:
         f"{others}.",
         flush=True,
     )
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    with _explained(worker, len(addresses)):
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     # TensorFlow has put a handler in place that lets SIGTERM pass.
     for number in _SIGNALS:
         signal.signal(number, signal.getsignal(number))
     return Devices(strategy, worker, len(addresses))
+
+
+@contextlib.contextmanager
+def _explained(worker: int, workers: int) -> Iterator[None]:
+    """Says what to do where another worker is not there any more."""
+    try:
+        yield
+    except _GONE as error:
+        reason = re.split(r"[\n.]", error.message)[0]
+        raise ConnectionError(
+            f"All {workers} workers of a run are there until its end; worker {worker} "
+            f"received, of another one: {reason}. Start all of them again: the same "
+            "command goes on from the last checkpoint."
+        ) from error
 
 
 def parse_cluster(text: str) -> tuple[int, list[str]]:

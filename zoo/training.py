@@ -21,6 +21,8 @@ from zoo.strategies import Devices
 
 _PICTURE_SAMPLES = 1000
 _PICTURE_IMAGES = 100
+# What workers must share beside their configuration.
+_TOLD_TO_ALL = ("steps_per_execution", "on_nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +209,8 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
     """
     data, directory, devices = plan.data, plan.directory, plan.devices
     context = data.train.context
-    devices.require_alike(plan.config)
+    told = {name: getattr(plan.options, name) for name in _TOLD_TO_ALL}
+    devices.require_alike({**plan.config, **told})
     model = plan.build()
     if plan.recipe.pretraining_epochs:
         _require_pretraining(model, plan)
