@@ -407,7 +407,8 @@ class GenerativeModel(Serializable, keras.Model):
             for g in gradients
         ]
         self.optimizer.apply(gradients, self.trainable_weights)
-        self._loss_mean.update_state(loss)
+        # A step counts once, on however many replicas.
+        self._loss_mean.update_state(loss, sample_weight=1.0 / replicas)
         return {"loss": self._loss_mean.result(), **self._update(terms, weights)}
 
     def test_step(self, data: object) -> dict[str, tf.Tensor]:

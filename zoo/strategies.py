@@ -299,9 +299,11 @@ def devices(strategy: str = "none") -> Devices:
         )
     if strategy == "multi_worker":
         return _connected()
+    if strategy == "none":
+        return Devices()
     kinds = (tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
     names = [device.name for device in next(filter(None, kinds))]
-    if strategy == "none" or len(names) == 1:
+    if len(names) == 1:
         return Devices()
     return Devices(tf.distribute.MirroredStrategy(names))
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from zoo.data import Split
 from zoo.strategies import Devices, Share, parse_cluster
 from zoo.training import Options, train
 
+ROOT = Path(__file__).parents[2]
 ESTIMATE = {"mean": 0.0, "standard_error": 1.0, "rows": 6}
 
 
@@ -218,6 +220,67 @@ def test_workers_that_lose_another_one_say_so(capsys):
         "this is worker 0\n"
         "Worker 1 of 2: it works with worker 0, which prints and writes.\n"
     )
+
+
+def test_the_manifest_starts_workers_of_one_cluster(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / "deploy" / "train.yaml").read_text(encoding="utf-8")
+    service, policy, job = yaml.safe_load_all(text)
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    workers = int(environment["WORKERS"])
+    assert spec["completions"] == spec["parallelism"] == workers
+    assert spec["completionMode"] == "Indexed"
+    assert service["spec"]["clusterIP"] == "None"
+    name = {"job-name": job["metadata"]["name"]}
+    assert service["spec"]["selector"] == name
+    assert policy["spec"]["podSelector"] == {"matchLabels": name}
+    assert pod["subdomain"] == service["metadata"]["name"]
+
+    # Its program, with a Python that tells what it is given.
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$TF_CONFIG"\necho "$@"\n')
+    python.chmod(0o755)
+    for index in range(workers):
+        environment["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+        environment["JOB_COMPLETION_INDEX"] = str(index)
+        (script,) = container["args"]
+        out = subprocess.run(
+            [*container["command"], script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        cluster, command = out.splitlines()
+        worker, addresses = parse_cluster(cluster)
+        assert worker == index
+        job_name, subdomain = job["metadata"]["name"], pod["subdomain"]
+        port = service["spec"]["ports"][0]["port"]
+        assert addresses == [
+            f"{job_name}-{number}.{subdomain}:{port}" for number in range(workers)
+        ]
+
+    _, module, *arguments = command.split()
+    assert (_, module) == ("-m", "zoo.train")
+    asked = subprocess.run(
+        [sys.executable, "-c", FLAGS, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert asked.split() == ["maf", "multi_worker"]
+
+
+# What the command makes of its arguments; without TensorFlow.
+FLAGS = """
+import sys
+from absl import flags
+from zoo import train
+assert flags.FLAGS(sys.argv) == sys.argv[:1]
+print(flags.FLAGS.model, flags.FLAGS.strategy)
+"""
 
 
 @pytest.fixture(scope="module")
