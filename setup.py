@@ -73,6 +73,7 @@ setup(
             "mypy>=2.4,<2.5",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "pyyaml>=6.0",
             "ruff>=0.17,<0.18",
         ],
     },
