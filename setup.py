@@ -32,6 +32,7 @@ setup(
     packages=find_packages(
         include=["tfgen", "tfgen.*", "zoo", "zoo.*", "export", "export.*"]
     ),
+    package_data={"zoo.pretrained": ["SHA256SUMS", "*/*"]},
     python_requires=">=3.10",
     # BUILD.md says why each bound stands where it does.
     install_requires=[
@@ -78,6 +79,7 @@ setup(
             "mypy>=2.4,<2.5",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "pyyaml>=6.0",
             "ruff>=0.17,<0.18",
         ],
     },

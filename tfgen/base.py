@@ -17,8 +17,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfgen import random
-from tfgen.executions import TrainFunction, in_one_program
-from tfgen.gradients import global_norm
+from tfgen.executions import TrainFunction, in_one_program, on_all_replicas
+from tfgen.gradients import equal_shares, global_norm
 from tfgen.losses import kl_divergence
 from tfgen.metrics.first_non_finite import FirstNonFinite
 from tfgen.objectives import MaximumLikelihood, Objective
@@ -160,8 +160,8 @@ class GenerativeModel(Serializable, keras.Model):
 
     Inputs are a tensor `x` or a dict: `x`, `context` for conditional models, and
     `seed`, int32 `[batch]`, for the noise of each row. Without `seed`, as in a plain
-    `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step, the replica and
-    their place.
+    `fit(x)`, rows get seeds from `noise_seed`, the optimiser's step and their place:
+    row `i` of replica `r` of `n` is row `i * n + r` of all.
 
     Args:
         objective: What `fit` minimises; by default minus the first term.
@@ -170,12 +170,13 @@ class GenerativeModel(Serializable, keras.Model):
     Attributes:
         clip_norm: Global norm to which `fit` clips gradients; 0, as at first, for no
             clipping. The optimiser could do so, but the norm is known here, from the
-            search for numbers that are not finite. Under a strategy each replica clips
-            its own gradient.
+            search for numbers that are not finite. Under a strategy it is the norm of
+            the gradient of all replicas, which is then added up twice.
     """
 
     kind: str
     term_names: ClassVar[tuple[str, ...]]
+    test_function: TrainFunction | None
 
     def __init__(self, objective: Objective | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -343,20 +344,38 @@ class GenerativeModel(Serializable, keras.Model):
         """The terms of each row: a dict of `[batch]`, in nats."""
         return self.terms(*self._split_seeds(inputs))
 
+    def _maybe_symbolic_build(self, *_: object, **__: object) -> None:
+        """Does nothing, where Keras would build: weights are made in constructors.
+
+        To do so it takes the mean of a batch over workers, which works for no dict.
+        """
+
     def make_train_function(self, force: bool = False) -> None:  # noqa: FBT001, FBT002
         """Keras calls this when `fit` begins; under XLA all steps are one program."""
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
         strategy = self.distribute_strategy
-        one_replica = strategy.num_replicas_in_sync == 1
-        if self.jit_compile and self.steps_per_execution > 1 and one_replica:
+        if strategy.num_replicas_in_sync > 1:
+            # Made within the first step, its variables would be made conditionally.
+            with strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+            self.train_function = on_all_replicas(self, self.train_step)
+        elif self.jit_compile and self.steps_per_execution > 1:
             one_by_one = typing.cast(TrainFunction, self.train_function)
             self.train_function = in_one_program(
                 lambda batch: strategy.run(self.train_step, args=(batch,)),
                 self.steps_per_execution,
                 one_by_one,
             )
+
+    def make_test_function(self, force: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Keras calls this when `evaluate` begins."""
+        if self.test_function is not None and not force:
+            return
+        super().make_test_function(force)
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            self.test_function = on_all_replicas(self, self.test_step)
 
     def train_step(self, data: object) -> dict[str, tf.Tensor]:
         """One step of the optimiser; where it is not finite, with gradients of zero."""
@@ -374,6 +393,8 @@ class GenerativeModel(Serializable, keras.Model):
                 loss += tf.add_n(self.losses)
             scaled_loss = self.optimizer.scale_loss(loss / replicas)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
+        if self.clip_norm and replicas > 1:
+            gradients = equal_shares(gradients)
         norm = global_norm(gradients)
         finite = self.first_non_finite.update((*terms.values(), losses, norm), step)
         if self.clip_norm:
@@ -386,7 +407,8 @@ class GenerativeModel(Serializable, keras.Model):
             for g in gradients
         ]
         self.optimizer.apply(gradients, self.trainable_weights)
-        self._loss_mean.update_state(loss)
+        # A step counts once, on however many replicas.
+        self._loss_mean.update_state(loss, sample_weight=1.0 / replicas)
         return {"loss": self._loss_mean.result(), **self._update(terms, weights)}
 
     def test_step(self, data: object) -> dict[str, tf.Tensor]:
@@ -420,12 +442,15 @@ class GenerativeModel(Serializable, keras.Model):
         seeds = inputs.pop("seed", None)
         if seeds is None:
             rows = tf.range(tf.shape(next(iter(inputs.values())))[0])
+            replica = tf.distribute.get_replica_context()
+            if replica is not None:  # None in the scope of a strategy, outside its run.
+                rows *= replica.num_replicas_in_sync
+                rows += tf.cast(replica.replica_id_in_sync_group, tf.int32)
             seeds = random.row_seeds(self.noise_seed, rows)
             if self.compiled:
                 seeds = random.fold_in(seeds, self.optimizer.iterations.value)
-            replica = tf.distribute.get_replica_context()
-            if replica is not None:  # None in the scope of a strategy, outside its run.
-                seeds = random.fold_in(seeds, replica.replica_id_in_sync_group)
+            # Without a step, too, they are others than those of the rows of a data set.
+            seeds = random.fold_in(seeds, 0)
         return inputs, seeds
 
 

@@ -1,9 +1,10 @@
-"""Many training steps as one program of XLA."""
+"""Several steps of a model in a row: as one program of XLA, or on several replicas."""
 
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+import keras
 import tensorflow as tf
 
 from tfgen.signatures import Tensors
@@ -66,6 +67,40 @@ def in_one_program(
         return logs
 
     return train_function
+
+
+def on_all_replicas(
+    model: keras.Model, step: Callable[[object], object]
+) -> TrainFunction:
+    """A function for Keras that runs steps of a model on all replicas of its strategy.
+
+    Keras takes the mean over replicas of what a step returns. That is wrong where their
+    weights differ, fails for scalars with several workers, and costs a round of talk
+    for each number. Here the logs are the means that the model keeps, once for all
+    steps of an execution. Fewer steps are run where the data end.
+
+    Args:
+        model: A compiled model, made in the scope of its strategy.
+        step: Of one replica, which updates the model's means.
+    """
+    strategy = model.distribute_strategy
+
+    def run(iterator: tf.data.Iterator) -> None:
+        strategy.run(step, args=(next(iterator),))
+
+    run = run if model.run_eagerly else tf.function(run, autograph=False)
+
+    def function(iterator: tf.data.Iterator) -> Tensors:
+        for number in range(model.steps_per_execution):
+            try:
+                run(iterator)
+            except (StopIteration, tf.errors.OutOfRangeError):
+                if number == 0:
+                    raise
+                break
+        return model.get_metrics_result()
+
+    return function
 
 
 def _stackable(iterator: tf.data.Iterator, num_steps: int) -> bool:

@@ -1,4 +1,4 @@
-"""The norm of gradients."""
+"""The norm of gradients, and their sum over replicas."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,18 @@ def global_norm(gradients: Sequence[tf.Tensor | None]) -> tf.Tensor:
     """The Euclidean norm of all gradients together, a scalar; None counts as zero."""
     squares = [_sum_of_squares(g) for g in gradients if g is not None]
     return tf.sqrt(tf.add_n(squares))
+
+
+def equal_shares(gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    """For each replica, inside its run, the same share of the sum of all gradients.
+
+    Optimisers add up what replicas give them: of these shares that is the same sum.
+    """
+    replica = tf.distribute.get_replica_context()
+    given = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    sums = iter(replica.all_reduce("SUM", given))
+    replicas = replica.num_replicas_in_sync
+    return [None if g is None else next(sums) / replicas for g in gradients]
 
 
 def _sum_of_squares(gradient: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """Lists the zoo: `python -m zoo`."""
 
-from zoo import registry
+from zoo import pretrained, registry
 
 
 def main() -> None:
@@ -12,6 +12,8 @@ def main() -> None:
         for name in names:
             print(f"  {name:{width}}  {registry.summary(kind, name)}")
         print()
+    print("Trained models, for zoo.load(MODEL, DATASET):")
+    print(f"  {', '.join(pretrained.names())}\n")
     print("Train one: python -m zoo.train --model=maf")
     print("On your own table: python -m zoo.train --model=maf --dataset=table.csv")
 

@@ -125,6 +125,12 @@ class Checkpoints:
             self._earlier = state["seconds"]
         return self.latest
 
+    @property
+    def files(self) -> list[str]:
+        """The files of the last good checkpoint, as seen from the directory."""
+        folder = self.directory.checkpoints.name
+        return [f"{folder}/{n}{s}" for n in self._good[-1:] for s in (".npz", ".json")]
+
     def save(self, state: Json, arrays: Mapping[str, np.ndarray]) -> None:
         """Writes a checkpoint; of earlier ones the last good one is left.
 

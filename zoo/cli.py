@@ -87,11 +87,15 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(*, is_to_connect: bool = False) -> None:
     """Imports TensorFlow without the lines that its libraries print as they load.
 
     They are written by C++ code before any logging level applies, straight to the file
     descriptor. If the import fails, they are shown after all.
+
+    Args:
+        is_to_connect: Whether a strategy of several workers is to come, which must be
+            before anything is computed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_back_stderr():
@@ -100,7 +104,8 @@ def import_tensorflow() -> None:
 
         del tensorflow_probability
         tf.config.list_physical_devices()
-        tf.constant(0)
+        if not is_to_connect:
+            tf.constant(0)
     # What was imported stays: collections that come with tracing need not look at it.
     gc.freeze()
     tf.get_logger().setLevel("ERROR")

@@ -20,6 +20,7 @@ from zoo.data import DataSet, Split
 from zoo.model_dir import Json, ModelDir
 from zoo.recipe import Recipe
 from zoo.resuming import DeferredSignals, Resume
+from zoo.strategies import Devices, Share
 
 _MAX_STEPS_PER_EXECUTION = 50
 _EVALUATION_BATCH = 500
@@ -59,6 +60,7 @@ def fit(
     steps_per_execution: int = 0,
     stage: str = "",
     is_last: bool = True,
+    devices: Devices | None = None,
 ) -> Fitted:
     """Trains the model and leaves it with its best weights.
 
@@ -79,6 +81,7 @@ def fit(
         is_last: Whether no other stage follows. If one does, the last weights are kept,
             as its terms are not those by which the best are chosen, and nothing is
             written for TensorBoard.
+        devices: What to train on; None for one device.
 
     Raises:
         ArithmeticError: If a term, the loss or the gradients stop being finite, and
@@ -86,6 +89,7 @@ def fit(
         SystemExit: After SIGTERM, when a checkpoint is written.
         KeyboardInterrupt: After SIGINT, likewise.
     """
+    devices = devices or Devices()
     directory = checkpoints.directory
     batch_size = min(recipe.batch_size, len(data.train))
     steps, between_looks = plan_steps(
@@ -96,20 +100,23 @@ def fit(
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(first_rate, steps * recipe.epochs)
     averaging = recipe.weight_averaging > 0
-    optimizer = keras.optimizers.Adam(
-        rate,
-        weight_decay=recipe.weight_decay or None,
-        use_ema=averaging,
-        ema_momentum=recipe.weight_averaging or 0.99,
-    )
     model.clip_norm = recipe.clip_norm
-    model.compile(
-        optimizer,
-        jit_compile=recipe.jit_compile,
-        steps_per_execution=between_looks,
-    )
-    # Made within the first step, they would have it traced twice.
-    optimizer.build(model.trainable_variables)
+    given, model = model, devices.replicate(model)
+    with devices.scope():
+        optimizer = keras.optimizers.Adam(
+            rate,
+            weight_decay=recipe.weight_decay or None,
+            use_ema=averaging,
+            ema_momentum=recipe.weight_averaging or 0.99,
+        )
+        model.compile(
+            optimizer,
+            # XLA has no part in sums over devices.
+            jit_compile=recipe.jit_compile and devices.count == 1,
+            steps_per_execution=between_looks,
+        )
+        # Made within the first step, they would have it traced twice.
+        optimizer.build(model.trainable_variables)
     # For students too: minus its mean is the cross-entropy of the data, which sees what
     # the student leaves out, where the divergence from the teacher sees draws alone.
     term = model.term_names[0]
@@ -124,12 +131,12 @@ def fit(
         "steps": steps,
         "steps_per_execution": between_looks,
     }
-    resume = Resume(checkpoints, signals, best, log, division)
+    resume = Resume(checkpoints, signals, best, log, division, devices)
     callbacks = [
         # Averaged weights are in place from validation to the end of the epoch.
         *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging else []),
         StopOnFailure(),
-        *([AddAccuracy(labels.known(data.validation))] if classifies else []),
+        *([AddAccuracy(labels.known(data.validation), devices)] if classifies else []),
         best,
         log,
         resume,
@@ -145,15 +152,17 @@ def fit(
         seed,
         done=resume.epoch * steps + resume.step,
         jit_compile=recipe.jit_compile,
+        share=devices.share,
     )
+    validation = evaluation_batches(data.validation, share=devices.share)
     try:
         with signals:
             model.fit(
-                batches,
+                devices.distribute(batches),
                 initial_epoch=resume.epoch,
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
-                validation_data=evaluation_batches(data.validation),
+                validation_data=devices.distribute(validation),
                 callbacks=callbacks,
                 shuffle=False,  # The batches come shuffled.
                 verbose=0,
@@ -161,7 +170,7 @@ def fit(
     except NotFiniteError as failure:
         checkpoints.roll_back(failure)
         return fit(
-            model,
+            given,
             data,
             recipe,
             seed=seed,
@@ -169,9 +178,12 @@ def fit(
             steps_per_execution=steps_per_execution,
             stage=stage,
             is_last=is_last,
+            devices=devices,
         )
     if is_last:
         best.restore()
+    if given is not model:
+        given.set_weights(model.get_weights())
     return Fitted(
         epochs=len(log.history),
         best_epoch=best.epoch + 1,
@@ -225,6 +237,7 @@ def training_batches(
     *,
     done: int = 0,
     jit_compile: bool = False,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs; the order is a function of seed and epoch.
 
@@ -238,6 +251,7 @@ def training_batches(
         seed: Of order and bits.
         done: How many batches, at the beginning, are left out.
         jit_compile: Whether bits are drawn by XLA, which is quicker.
+        share: Which rows of each batch are given; None for all.
     """
     arrays = _tensors(split)
     numbers = tf.range(len(split))
@@ -259,17 +273,19 @@ def training_batches(
             inputs["x"] = draw_bits(tf.gather(grey, rows), seeds)
         return inputs
 
-    return (
+    rows = (
         tf.data.Dataset.range(done // steps, epochs)
         .flat_map(epoch_batches)
         .skip(done % steps)
-        .map(batch)
-        .prefetch(tf.data.AUTOTUNE)
     )
+    return (share or Share())(rows).map(batch).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(
-    split: Split, seed: int = EVALUATION_SEED, first_row: int = 0
+    split: Split,
+    seed: int = EVALUATION_SEED,
+    first_row: int = 0,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Batches of equal size with a seed for each row; padding has weight zero.
 
@@ -277,11 +293,14 @@ def evaluation_batches(
         split: The rows.
         seed: Of the rows' seeds, with the number of each row.
         first_row: The number of the first row.
+        share: Which rows of each batch are given; None for all.
     """
+    share = share or Share()
     arrays = _tensors(split)
     numbers = tf.range(first_row, first_row + len(split))
     arrays["seed"] = random.row_seeds(seed, numbers)
     batch_size = min(_EVALUATION_BATCH, len(split))
+    batch_size += -batch_size % share.of
     num_batches = -(-len(split) // batch_size)
     # The padding repeats the last row.
     rows = np.minimum(np.arange(num_batches * batch_size), len(split) - 1)
@@ -292,13 +311,17 @@ def evaluation_batches(
             weights.reshape(num_batches, batch_size).astype("float32"),
         )
     )
-    return batches.map(
-        lambda rows, weights: (
-            {k: tf.gather(v, rows) for k, v in arrays.items()},
-            weights,
-            weights,
+    return (
+        share(batches)
+        .map(
+            lambda rows, weights: (
+                {k: tf.gather(v, rows) for k, v in arrays.items()},
+                weights,
+                weights,
+            )
         )
-    ).prefetch(tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
 
 
 def _tensors(split: Split) -> dict[str, tf.Tensor]:
@@ -313,17 +336,22 @@ class AddAccuracy(keras.callbacks.Callback):
 
     Args:
         split: Rows with labels.
+        devices: What the model is on; its chief's answer is everybody's.
     """
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split, devices: Devices) -> None:
         super().__init__()
         self.split = split
+        self.devices = devices
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Classifies all rows; later callbacks find the answer in `logs`."""
         if logs is not None:
-            found = classification.log_probs(self.model, self.split.x).argmax(axis=1)
-            logs["val_accuracy"] = accuracy(found, np.asarray(self.split.label))
+            logs["val_accuracy"] = self.devices.of_chief(self._accuracy)
+
+    def _accuracy(self) -> float:
+        found = classification.log_probs(self.model, self.split.x).argmax(axis=1)
+        return float(accuracy(found, np.asarray(self.split.label)))
 
 
 class KeepBest(keras.callbacks.Callback):

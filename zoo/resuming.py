@@ -18,6 +18,7 @@ from zoo.model_dir import Json
 
 if TYPE_CHECKING:
     from zoo.fitting import KeepBest, Log
+    from zoo.strategies import Devices
 
 # Seconds from one checkpoint to the next: at least, where an epoch ends, and at most,
 # within an epoch.
@@ -74,6 +75,7 @@ class Resume(keras.callbacks.Callback):
         best: Has the best weights so far.
         log: Has what is known of epochs so far.
         stage: `is_last`, `epochs`, `steps` of an epoch and `steps_per_execution`.
+        devices: What the model is on: all of their workers stop together.
 
     Attributes:
         epoch: Where `fit` is to begin, from 0.
@@ -90,8 +92,10 @@ class Resume(keras.callbacks.Callback):
         best: "KeepBest",
         log: "Log",
         stage: Json,
+        devices: "Devices",
     ) -> None:
         super().__init__()
+        self._devices = devices
         self._checkpoints = checkpoints
         self._signals = signals
         self._best = best
@@ -154,7 +158,7 @@ class Resume(keras.callbacks.Callback):
 
     def _look(self, epoch: int, step: int, *, is_due: bool) -> None:
         """Writes a checkpoint if one is due or a signal came; then also stops."""
-        received = self._signals.received
+        received, is_due = self._devices.agreed(self._signals.received, is_due=is_due)
         if is_due or received is not None:
             self._write(epoch, step)
         if received is not None:

@@ -71,6 +71,11 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
         OSError: If it cannot be written.
         ArithmeticError: In the end, if numbers of a seed stopped being finite.
     """
+    if options.strategy == "multi_worker":
+        raise ValueError(
+            "Several workers train one run; received --strategy=multi_worker and "
+            "several seeds. Give --seed, once for each of them."
+        )
     # Runs that are to be overwritten are no part of a table any more.
     old = set(seeds) if options.overwrite else set()
     parent = _enter(options, old)

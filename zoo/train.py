@@ -64,6 +64,13 @@ _ON_NAN = flags.DEFINE_enum(
     "What to do where numbers are not finite: stop, or go back to the last checkpoint "
     "and on at half the learning rate, at most three times.",
 )
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "What to train on: one device; all GPUs of this machine; those of all machines "
+    "that the environment variable TF_CONFIG names, each of which runs this command.",
+)
 # Flags that stand for a field of the recipe; None leaves it as the recipe has it.
 _FIELDS = {
     "epochs": flags.DEFINE_integer("epochs", None, "How many epochs at most."),
@@ -128,7 +135,7 @@ def main() -> None:
     # A wrong name is answered before TensorFlow is loaded.
     if not _MODEL.value.endswith(".py"):
         registry.summary("models", _MODEL.value)
-    cli.import_tensorflow()
+    cli.import_tensorflow(is_to_connect=_STRATEGY.value == "multi_worker")
     from zoo.seeds import train_seeds
     from zoo.training import Options, train
 
@@ -151,6 +158,7 @@ def main() -> None:
         overwrite=_OVERWRITE.value,
         steps_per_execution=_STEPS_PER_EXECUTION.value,
         on_nan=_ON_NAN.value,
+        strategy=_STRATEGY.value,
     )
     if seeds is None:
         train(options)

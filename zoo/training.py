@@ -8,17 +8,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
-from zoo import evaluation, labels, pictures, registry, showing
+from zoo import evaluation, labels, pictures, registry, showing, strategies
 from zoo.checkpoints import Checkpoints
 from zoo.data import DataSet, load
 from zoo.fitting import Fitted, check_monitor, fit
 from zoo.model_dir import Json, ModelDir, versions
 from zoo.recipe import Recipe
+from zoo.strategies import Devices
 
 _PICTURE_SAMPLES = 1000
 _PICTURE_IMAGES = 100
+# What workers must share beside their configuration.
+_TOLD_TO_ALL = ("steps_per_execution", "on_nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Options:
         steps_per_execution: Steps between two looks at the run; 0 chooses.
         on_nan: What to do where a number is not finite: `stop`, or `rollback`, back to
             the last checkpoint and on at half the learning rate, at most three times.
+        strategy: What to train on: `none` for one device, `mirrored`, `multi_worker`.
     """
 
     model: str
@@ -50,6 +55,7 @@ class Options:
     overwrite: bool = False
     steps_per_execution: int = 0
     on_nan: str = "stop"
+    strategy: str = "none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Plan:
     directory: ModelDir
     config: Json
     teacher: "Plan | None" = None
+    devices: Devices = dataclasses.field(default_factory=Devices)
 
     def build(self) -> GenerativeModel:
         """The model, not trained yet."""
@@ -73,6 +80,11 @@ class Plan:
 
 def train(options: Options) -> Json:
     """Trains as told, or prints the report of a run that is finished; returns it."""
+    with strategies.devices(options.strategy).at_work(options.model_dir) as model_dir:
+        return _train(dataclasses.replace(options, model_dir=model_dir))
+
+
+def _train(options: Options) -> Json:
     plan = plan_run(options)
     finished = plan.directory.is_finished and not options.overwrite
     report = run_plan(plan)
@@ -110,6 +122,7 @@ def plan_run(
             "gmvae_semisupervised."
         )
     recipe = dataclasses.replace(recipe, **options.fields)
+    devices = strategies.devices(options.strategy)
     arguments = recipe.parse(options.settings)
     dataset = options.dataset or recipe.dataset
     if data is None:
@@ -127,6 +140,7 @@ def plan_run(
         num_labels=recipe.num_labels,
         seed=options.seed,
     )
+    devices.check_batch_size(min(recipe.batch_size, len(data.train)))
     # Names of data sets may have blanks and brackets, which shells do not like.
     place = re.sub(r"[^\w.-]+", "-", Path(data.spec.name).stem).strip("-")
     directory = ModelDir(options.model_dir or f"runs/{name}-{place}")
@@ -145,7 +159,9 @@ def plan_run(
         "seed": options.seed,
         "versions": versions(),
     }
-    plan = Plan(options, name, recipe, arguments, data, directory, config)
+    plan = Plan(
+        options, name, recipe, arguments, data, directory, config, devices=devices
+    )
     if not recipe.teacher:
         return plan
     # The first student is none of them: flags may give it another teacher.
@@ -191,8 +207,10 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
         plan: The plan.
         stage: What the lines of progress begin with.
     """
-    data, options, directory = plan.data, plan.options, plan.directory
+    data, directory, devices = plan.data, plan.directory, plan.devices
     context = data.train.context
+    told = {name: getattr(plan.options, name) for name in _TOLD_TO_ALL}
+    devices.require_alike({**plan.config, **told})
     model = plan.build()
     if plan.recipe.pretraining_epochs:
         _require_pretraining(model, plan)
@@ -201,11 +219,16 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
         # What cannot be taught is refused before there is a teacher.
         untrained = Distillation(plan.teacher.build())
         untrained.check(model, None if context is None else context[:1])
-    with directory.locked():
-        state = directory.enter(plan.config, overwrite=options.overwrite)
+    with contextlib.ExitStack() as stack:
+
+        def enter() -> str:
+            stack.enter_context(directory.locked())
+            return directory.enter(plan.config, overwrite=plan.options.overwrite)
+
+        state = devices.of_chief(enter)
         if state == "finished":
             directory.remove_checkpoints()  # If it was stopped as it did so.
-            report = directory.report
+            report = devices.of_chief(lambda: directory.report)
             print(f"{directory.path} holds this very run, finished; its report:")
             print(evaluation.describe(report, data.spec, plan.recipe.references))
             return report
@@ -232,9 +255,12 @@ def _explained(directory: ModelDir) -> Iterator[None]:
 def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Json:
     """Trains the model in a directory that is entered."""
     name, data, options = plan.name, plan.data, plan.options
-    directory, context = plan.directory, data.train.context
+    directory, context, devices = plan.directory, data.train.context, plan.devices
     checkpoints = Checkpoints(directory, plan.config, options.on_nan)
     latest = checkpoints.load()
+    if devices.workers > 1:
+        devices.copy_of_chief(directory.path, checkpoints.files)
+        latest = checkpoints.load()
     if not is_new:
         how = f"going on {latest}" if latest else "starting over"
         print(f"An earlier run in {directory.path} stopped before its end: {how}.")
@@ -242,11 +268,17 @@ def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Jso
         directory.clear()  # Of checkpoints, if there are any, none can be read.
     model.noise_seed = options.seed
     if latest is None:  # Else the checkpoint has what it starts.
-        model.adapt(data.train.x, context, seed=options.seed)
+
+        def start() -> list[np.ndarray]:
+            model.adapt(data.train.x, context, seed=options.seed)
+            return model.get_weights()
+
+        model.set_weights(devices.arrays_of_chief(start))
     usual, taught = model.objective, None
     if plan.teacher is not None:
         print(f"Stage 1 of 2: {plan.teacher.name}, the teacher of {name}.")
         taught = run_plan(plan.teacher, "teacher")
+        devices.copy_of_chief(plan.teacher.directory.path, ["model.keras"])
         model.objective = Distillation(plan.teacher.directory.load_model())
         stage = "student"
         print(f"\nStage 2 of 2: {name}, the student of {plan.teacher.name}.")
@@ -255,6 +287,12 @@ def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Jso
         f"{len(data.train):,} training rows of {data.spec.num_features} features, "
         f"into {directory.path}"
     )
+    if devices.count > 1:
+        xla = ", without XLA" if plan.recipe.jit_compile else ""
+        print(
+            f"On {devices.count} devices of {devices.workers} "
+            f"worker{'s' if devices.workers > 1 else ''}{xla}."
+        )
     checkpoints.start()
     told = data
     if plan.recipe.pretraining_epochs:
@@ -267,9 +305,12 @@ def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Jso
         checkpoints=checkpoints,
         steps_per_execution=options.steps_per_execution,
         stage=stage,
+        devices=devices,
     )
     model.objective = usual
-    report = finish(model, data, fitted, directory, name, taught)
+    report = devices.of_chief(
+        lambda: finish(model, data, fitted, directory, name, taught)
+    )
     directory.remove_checkpoints()
     print()
     print(evaluation.describe(report, data.spec, plan.recipe.references))
@@ -314,12 +355,20 @@ def _pretrain(
             steps_per_execution=plan.options.steps_per_execution,
             stage="pre-training",
             is_last=False,
+            devices=plan.devices,
         )
         model.objective = usual
     print("Stage 2 of 2: categories, guessed from clusters of the codes.", flush=True)
     train = plan.data.train
     if guess is None:
-        guess = model.start_categories(train.x, train.context, seed=plan.options.seed)
+
+        def start() -> list[np.ndarray]:
+            seed = plan.options.seed
+            found = model.start_categories(train.x, train.context, seed=seed)
+            return [np.asarray(found), *model.get_weights()]
+
+        guess, *weights = plan.devices.arrays_of_chief(start)
+        model.set_weights(weights)
         checkpoints.carried["categories"] = guess
     told = dataclasses.replace(train, context=guess)
     return dataclasses.replace(plan.data, train=told)

@@ -100,6 +100,7 @@ def test_a_run_is_killed_again_and_again(tmp_path, kind):
         for place in places.get(kind, ("",)):
             _assert_equal(path / place, tmp_path / "base" / place)
         number += 1
+        assert number < 5 * KILLS, "Runs end before they are killed."
     subprocess.run(_command(kind, path), check=True, capture_output=True)
     for place in places.get(kind, ("",)):
         _assert_equal(path / place, tmp_path / "base" / place)

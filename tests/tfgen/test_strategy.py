@@ -79,18 +79,29 @@ def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
         assert float(answer) == pytest.approx(expected, rel=1e-5)
 
 
-def test_two_devices_clip_to_the_norm_that_one_does(strategy, randomize):
-    models = pair(strategy, randomize, density, "sgd")
-    for model in models:
+def test_two_devices_clip_the_gradient_that_one_does(strategy, randomize):
+    # Gradients of the two devices differ, and point in other directions.
+    one, two = pair(strategy, randomize, density, "sgd")
+    for model in (one, two):
         model.clip_norm = 1e-2
         before = [weight.numpy() for weight in model.trainable_weights]
-        # Both devices see the same rows, and so have the same gradient.
-        x = np.tile(rows()[: BATCH // 2], [2, 1])
-        model.fit(x, batch_size=BATCH, shuffle=False, verbose=0)
+        model.fit(rows()[:BATCH], batch_size=BATCH, shuffle=False, verbose=0)
         after = [weight.numpy() for weight in model.trainable_weights]
         moved = [b - a for a, b in zip(before, after, strict=True)]
         # The learning rate of "sgd" is 0.01.
         assert float(tf.linalg.global_norm(moved)) == pytest.approx(1e-4, rel=1e-2)
+    assert_same(one, two)
+
+
+def test_executions_on_two_devices_end_with_the_data(strategy, randomize):
+    one, two = pair(strategy, randomize, density, "sgd")
+    two.steps_per_execution = 2  # Of three steps.
+    for model in (one, two):
+        model.fit(rows(), batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
+    assert one.optimizer.iterations == two.optimizer.iterations == 2 * STEPS
+    for name, values in one.history.history.items():
+        assert two.history.history[name] == pytest.approx(values, rel=1e-5)
+    assert_same(one, two)
 
 
 def test_a_failure_on_one_device_stops_the_step_on_both(strategy, randomize):
