@@ -100,7 +100,7 @@ class Result:
     def highlight(self) -> str:
         """The one other number that the model is made for, with its name; if any."""
         wanted = ["accuracy", "clustering_accuracy", "mig", "divergence"]
-        if self.references:
+        if "bits/dim" in self.literature:
             wanted.append("bits_per_dim")
         found = next((name for name in wanted if name in self.numbers), None)
         return self._named(found) if found else ""
@@ -253,8 +253,9 @@ def table(results: Sequence[Result], *, named: bool = False) -> str:
 
 def markdown(cells: Sequence[Sequence[str]]) -> str:
     """A table in Markdown; the first row is its head."""
-    head, *rows = cells
-    lines = [head, ["---"] * len(head), *rows]
+    head, *rows = cells  # A bar within a cell would end it.
+    lines = [[cell.replace("|", r"\|") for cell in row] for row in (head, *rows)]
+    lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -229,6 +229,24 @@ def test_several_seeds_are_evaluated_by_their_reports(trained, tmp_path):
     assert "Test numbers of gmm on table, nats per example.\n" in answer.out
 
 
+def test_reporting_prints_a_table_and_keeps_results(trained, tmp_path):
+    path, _ = trained
+    (tmp_path / "docs").mkdir()
+    answer = call("report", path, "--save", f"--root={tmp_path}")
+    assert answer.code == 0, answer.err
+    (kept,) = (tmp_path / "docs" / "results").glob("gmm-table-*.json")
+    assert f"Kept: {kept}\n" in answer.out
+    report = open_run(str(path)).report
+    stored = json.loads(kept.read_text())
+    mean = report["test"]["log_prob"]["mean"]
+    np.testing.assert_allclose(stored["numbers"]["log_prob"]["mean"], mean, rtol=1e-5)
+    assert f"| {mean:.2f} ± " in answer.out
+    for flag in QUICK:
+        flag = flag.replace("--nojit_compile", "--jit_compile=false")
+        assert f"`{flag}`" in answer.out
+        assert flag in stored["command"]
+
+
 def test_data_that_changed_are_not_taken_for_the_old(trained, folder, tmp_path):
     path = shutil.copytree(trained[0], tmp_path / "run")
     config = json.loads((path / "config.json").read_text())
@@ -427,6 +445,13 @@ OTHERS = {
     "context": ("sample", [RUN, "--context=1"], "Only conditional models take a cont"),
     "samples": ("sample", [RUN, "--output=x.png"], "received --output=x.png. Give a n"),
     "nowhere": ("sample", [RUN, "--output={}/no/x.npz"], "received {}/no/x.npz. Make"),
+    "no run": ("report", [], "Tables are of finished runs; received none. Give their"),
+    "not finished": ("report", ["{}/half"], "has a report.json; received {}/half"),
+    "no checkout": (
+        "report",
+        ["--check", "--root={}/half"],
+        "received {}/half, which has no docs. Go there, or give --root.",
+    ),
     "column": (
         "score",
         [RUN, "--input={}/one.csv", "--output={}/scores.csv"],

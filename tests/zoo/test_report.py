@@ -119,6 +119,17 @@ def test_a_table_has_a_row_for_each_result_and_no_empty_column():
     )
 
 
+def test_bars_do_not_end_cells():
+    assert results.markdown([["a"], ["p(x | y)"]]) == "| a |\n| --- |\n| p(x \\| y) |"
+
+
+def test_what_papers_give_in_bits_is_shown_in_bits():
+    assert not RESULT.highlight
+    given = [{"value": -97.5, "source": "A paper: 2.2 bits/dim"}]
+    result = dataclasses.replace(RESULT, references=given)
+    assert result.highlight == "2.138 bits/dim"
+
+
 def test_numbers_that_are_none_are_said_to_be():
     numbers = {
         "log_prob": {"mean": -1.0, "standard_error": None, "rows": 1},
@@ -282,8 +293,8 @@ def test_tables_are_written_between_their_marks(checkout):
     }
     text = (checkout / "README.md").read_text()
     row = (
-        "| [`toy`](docs/models/toy.md) | A toy | digits | -94.82 ± 0.85, lower bound; "
-        "2.138 bits/dim | -97.50 (A paper) |"
+        "| [`toy`](docs/models/toy.md) | A toy | digits | -94.82 ± 0.85, lower bound "
+        "| -97.50 (A paper) |"
     )
     assert row in text
     assert text.startswith("# Title\n\n<!-- zoo.report: models -->\n\n| model |")
