@@ -1,5 +1,6 @@
 """What documents say: commands that parse, links that lead somewhere, fresh tables."""
 
+import importlib.util
 import re
 import runpy
 import shlex
@@ -71,9 +72,10 @@ def test_commands_parse(command, monkeypatch):
     module, *arguments = shlex.split(command)
     if not arguments or module in _WITHOUT_FLAGS:  # Named in a text.
         assert not arguments
-        assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file() or (
-            ROOT / module / "__main__.py"
-        ).is_file()
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        if spec.submodule_search_locations is not None:  # A package.
+            assert importlib.util.find_spec(f"{module}.__main__") is not None
         return
     if arguments == ["--help"]:
         return
