@@ -85,19 +85,21 @@ def on_all_replicas(
     """
     strategy = model.distribute_strategy
 
-    def run(iterator: tf.data.Iterator) -> None:
-        strategy.run(step, args=(next(iterator),))
+    def run(batch: object) -> None:
+        strategy.run(step, args=(batch,))
 
-    run = run if model.run_eagerly else tf.function(run, autograph=False)
+    if not model.run_eagerly:
+        run = tf.function(run, autograph=False, reduce_retracing=True)
 
     def function(iterator: tf.data.Iterator) -> Tensors:
         for number in range(model.steps_per_execution):
-            try:
-                run(iterator)
-            except (StopIteration, tf.errors.OutOfRangeError):
+            # Read here, as replicas cannot meet inside a condition of a graph.
+            batch = iterator.get_next_as_optional()
+            if not batch.has_value():
                 if number == 0:
-                    raise
+                    raise StopIteration
                 break
+            run(batch.get_value())
         return model.get_metrics_result()
 
     return function

@@ -158,7 +158,8 @@ def fit(
     try:
         with signals:
             model.fit(
-                devices.distribute(batches),
+                # As if they had no end, so that nobody asks for it at every step.
+                devices.distribute(batches.repeat()),
                 initial_epoch=resume.epoch,
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
