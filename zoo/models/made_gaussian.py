@@ -2,7 +2,7 @@
 
     python -m zoo.train --model=made_gaussian
 
-Expected on digits: test bound -100.92 nats (s.e. 0.78), in 13 s of training on two CPU
+Expected on digits: test bound -100.88 nats (s.e. 0.78), in 13 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
 
 Equation:

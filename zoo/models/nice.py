@@ -2,7 +2,7 @@
 
     python -m zoo.train --model=nice
 
-Expected on digits: test bound -112.02 nats (s.e. 0.55), in 58 s of training on two CPU
+Expected on digits: test bound -112.03 nats (s.e. 0.55), in 58 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
 
 Equation:

@@ -2,7 +2,7 @@
 
     python -m zoo.train --model=realnvp
 
-Expected on digits: test bound -93.16 nats (s.e. 0.87), in 20 s of training on two CPU
+Expected on digits: test bound -93.16 nats (s.e. 0.86), in 20 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
 
 Equation:
