@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ from zoo.recipe import Recipe
 from zoo.runs import open_run
 from zoo.showing import parse_context, write_samples
 from zoo.training import Options, training_fields
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Answer(NamedTuple):
@@ -327,6 +331,7 @@ LIGHT = {
     "list": (["-m", "zoo"], 0),
     "help": (["-m", "zoo.train", "--help"], 1),  # What absl ends help with.
     "unknown model": (["-m", "zoo.train", "--model=mfa"], 1),
+    "check": (["-m", "zoo.report", "--check", f"--root={ROOT}"], 0),
 }
 
 
