@@ -34,7 +34,6 @@ from zoo.runs import open_run
 from zoo.showing import parse_context, write_samples
 from zoo.training import Options, training_fields
 
-
 ROOT = Path(__file__).parents[2]
 
 
