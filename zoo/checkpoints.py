@@ -63,6 +63,11 @@ class Checkpoint:
             return f"after the last {stage}epoch"
         return f"at {stage}epoch {epoch + 1}, step {step + 1}"
 
+    @property
+    def versions(self) -> Json:
+        """Versions of what wrote it."""
+        return self.state["config"].get("versions", {})
+
     def group(self, name: str) -> list[np.ndarray]:
         """The arrays of a group, in their order."""
         return [x for key, x in self.arrays.items() if key.startswith(f"{name}/")]

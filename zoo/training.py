@@ -15,7 +15,7 @@ from zoo import evaluation, labels, pictures, registry, showing, strategies
 from zoo.checkpoints import Checkpoints
 from zoo.data import DataSet, load
 from zoo.fitting import Fitted, check_monitor, fit
-from zoo.model_dir import Json, ModelDir, versions
+from zoo.model_dir import Json, ModelDir, differences, versions
 from zoo.recipe import Recipe
 from zoo.strategies import Devices
 
@@ -264,6 +264,13 @@ def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Jso
     if not is_new:
         how = f"going on {latest}" if latest else "starting over"
         print(f"An earlier run in {directory.path} stopped before its end: {how}.")
+    if latest is not None:
+        changed = differences(latest.versions, plan.config["versions"])
+        if changed:
+            print(
+                f"It began with other versions ({'; '.join(changed)}): numbers may "
+                "differ from those of a run without a stop."
+            )
     if latest is None:
         directory.clear()  # Of checkpoints, if there are any, none can be read.
     model.noise_seed = options.seed

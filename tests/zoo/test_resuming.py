@@ -322,6 +322,16 @@ def test_without_a_good_checkpoint_a_run_starts_over(kept, options, base, capsys
     assert len(list((kept.directory.path / "logs" / "train").iterdir())) == 1
 
 
+def test_a_run_goes_on_with_other_versions_and_says_so(
+    kept, options, monkeypatch, capsys
+):
+    now = {**training.versions(), "keras": "999"}
+    monkeypatch.setattr(training, "versions", lambda: now)
+    train(options(kept.directory.path))
+    said = capsys.readouterr().out
+    assert re.search(r"other versions \(keras: was 3\S+, is 999\): numbers may", said)
+
+
 def test_a_checkpoint_of_another_model_is_refused(kept, options):
     *_, last = sorted(kept.directory.checkpoints.glob("*.json"))
     variables = json.loads(last.read_text())["variables"]
