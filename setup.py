@@ -61,6 +61,12 @@ setup(
         # 2.70 is the oldest that was run, beside TensorFlow 2.21. Its bounds on other
         # packages are tighter than ours, so the tests do not ask for it.
         "beam": ["apache-beam>=2.70,<3"],
+        # The site; these are the ones that were run, and newer majors may warn.
+        "docs": [
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.6,<10",
+            "mkdocstrings[python]>=1.0,<2",
+        ],
         # 6.31 is the one that was run. Its bounds on other packages are tighter than
         # ours, too.
         "explore": ["gradio>=6.31,<7"],

@@ -27,13 +27,15 @@ def run(main: Callable[..., None], argument: str | None = None) -> None:
 
     Args:
         main: The command.
-        argument: Name of the one argument that it takes beside flags, if any.
+        argument: Name of the one argument that it takes beside flags, if any; one that
+            ends in "..." may be given any number of times.
     """
 
     def wrapped(argv: Sequence[str]) -> None:
         try:
             given = argv[1:]
-            if argument is not None and len(given) != 1:
+            several = argument is not None and argument.endswith("...")
+            if argument is not None and not several and len(given) != 1:
                 raise ValueError(
                     f"This command takes one {argument}; received "
                     f"{', '.join(map(repr, given)) or 'none'}. See --help."

@@ -44,10 +44,32 @@ def summary(kind: str, name: str) -> str:
     Returns:
         The line, or an empty string if the file has no docstring.
     """
+    text = docstring(kind, name)
+    return text.splitlines()[0] if text else ""
+
+
+def docstring(kind: str, name: str) -> str:
+    """The docstring of a file of the zoo, read without importing the file.
+
+    Args:
+        kind: `"models"` or `"datasets"`.
+        name: One of `names(kind)`.
+
+    Returns:
+        The text, or an empty string if the file has none.
+    """
+    return ast.get_docstring(ast.parse(source(kind, name))) or ""
+
+
+def source(kind: str, name: str) -> str:
+    """The source of a file of the zoo.
+
+    Args:
+        kind: `"models"` or `"datasets"`.
+        name: One of `names(kind)`.
+    """
     _check_name(kind, name)
-    source = (_folder(kind) / f"{name}.py").read_text(encoding="utf-8")
-    docstring = ast.get_docstring(ast.parse(source))
-    return docstring.splitlines()[0] if docstring else ""
+    return (_folder(kind) / f"{name}.py").read_text(encoding="utf-8")
 
 
 def find(kind: str, name: str) -> ModuleType:

@@ -71,5 +71,8 @@ def open_run(model_dir: str, recipe: str | None = None) -> Run:
     report, config = directory.report, directory.config
     if recipe is not None:
         registry.find("models", recipe)
+    elif config.get("recipe") is None and config["model"] in registry.names("models"):
+        # It defines or imports the classes of parts that `tfgen` does not name.
+        registry.find("models", config["model"])
     spec = DataSpec.from_json(config["dataset"]["spec"])
     return Run(directory, directory.load_model(), spec, config, report)

@@ -127,10 +127,10 @@ def tabulate(runs: Mapping[int, ModelDir]) -> Json:
         )
     first, *_ = finished.values()
     _require_alike(runs, first.config)
-    rows = {seed: _numbers(run.report) for seed, run in finished.items()}
+    rows = {seed: numbers(run.report) for seed, run in finished.items()}
     names = [
         name
-        for name in _numbers(first.report)
+        for name in numbers(first.report)
         if all(name in row for row in rows.values())
     ]
     table: Json = {
@@ -185,17 +185,17 @@ def describe(table: Json) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-def _numbers(report: Json) -> Json:
+def numbers(report: Json) -> Json:
     """What a report has of the test split; means with their standard errors."""
     term = next(iter(report["test"]))
-    numbers: Json = {term: report["test"][term]}
+    result: Json = {term: report["test"][term]}
     for name, column in _COLUMNS.items():
         found = report
         for key in column.path:
             found = found.get(key, {})
         if found != {}:
-            numbers[name] = found
-    return numbers
+            result[name] = found
+    return result
 
 
 def _mean(number: Json | float) -> float:

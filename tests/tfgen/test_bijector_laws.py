@@ -5,7 +5,10 @@ makes a tensor that the cache has not seen.
 """
 
 import functools
+import importlib
+import inspect
 import itertools
+import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -86,7 +89,36 @@ SHAPES = {
     "Flatten 2x3": Case(functools.partial(flows.Flatten, [2, 3])),
     "Flatten 1": Case(functools.partial(flows.Flatten, [1])),
 }
-BIJECTORS = {**CONDITIONERS, **ELEMENTWISE, **SHAPES}
+
+
+def layers_of_the_folder() -> dict[str, type[BijectorLayer]]:
+    """Every layer that a file of `tfgen/flows` defines, but for those without maths."""
+    found = {}
+    for module in pkgutil.iter_modules(flows.__path__, f"{flows.__name__}."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if getattr(value, "__module__", None) == module.name:
+                if isinstance(value, type) and issubclass(value, BijectorLayer):
+                    if value.bijector is not BijectorLayer.bijector:
+                        found[name] = value
+    return found
+
+
+NAMED = {**CONDITIONERS, **ELEMENTWISE, **SHAPES}
+LAYERS = layers_of_the_folder()
+# A layer that no case names and that a shape is enough for is covered by itself.
+FOUND = {
+    f"{name} 3": Case(functools.partial(layer, [3]))
+    for name, layer in LAYERS.items()
+    if name not in {case.partition(" ")[0] for case in NAMED}
+    and [
+        parameter.name
+        for parameter in inspect.signature(layer).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    == ["event_shape"]
+}
+BIJECTORS = {**NAMED, **FOUND}
 
 
 # One case of each kind, for what does not depend on sizes.
@@ -150,6 +182,12 @@ def repeated(context, layer):
     """A context for the repeated rows of `values_and_jacobian`."""
     size = int(np.prod(layer.event_shape))
     return None if context is None else tf.repeat(context, size, axis=0)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_covered(name):
+    covered = {case.partition(" ")[0] for case in BIJECTORS}
+    assert name in covered, f"{name} needs more than a shape: give it a case above."
 
 
 @pytest.mark.parametrize(("name", "dtype"), PRECISIONS)

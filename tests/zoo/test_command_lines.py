@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ from zoo.recipe import Recipe
 from zoo.runs import open_run
 from zoo.showing import parse_context, write_samples
 from zoo.training import Options, training_fields
+
+ROOT = Path(__file__).parents[2]
 
 
 class Answer(NamedTuple):
@@ -229,6 +232,24 @@ def test_several_seeds_are_evaluated_by_their_reports(trained, tmp_path):
     assert "Test numbers of gmm on table, nats per example.\n" in answer.out
 
 
+def test_reporting_prints_a_table_and_keeps_results(trained, tmp_path):
+    path, _ = trained
+    (tmp_path / "docs").mkdir()
+    answer = call("report", path, "--save", f"--root={tmp_path}")
+    assert answer.code == 0, answer.err
+    (kept,) = (tmp_path / "docs" / "results").glob("gmm-table-*.json")
+    assert f"Kept: {kept}\n" in answer.out
+    report = open_run(str(path)).report
+    stored = json.loads(kept.read_text())
+    mean = report["test"]["log_prob"]["mean"]
+    np.testing.assert_allclose(stored["numbers"]["log_prob"]["mean"], mean, rtol=1e-5)
+    assert f"| {mean:.2f} ± " in answer.out
+    for flag in QUICK:
+        flag = flag.replace("--nojit_compile", "--jit_compile=false")
+        assert f"`{flag}`" in answer.out
+        assert flag in stored["command"]
+
+
 def test_data_that_changed_are_not_taken_for_the_old(trained, folder, tmp_path):
     path = shutil.copytree(trained[0], tmp_path / "run")
     config = json.loads((path / "config.json").read_text())
@@ -309,6 +330,7 @@ LIGHT = {
     "list": (["-m", "zoo"], 0),
     "help": (["-m", "zoo.train", "--help"], 1),  # What absl ends help with.
     "unknown model": (["-m", "zoo.train", "--model=mfa"], 1),
+    "check": (["-m", "zoo.report", "--check", f"--root={ROOT}"], 0),
 }
 
 
@@ -427,6 +449,13 @@ OTHERS = {
     "context": ("sample", [RUN, "--context=1"], "Only conditional models take a cont"),
     "samples": ("sample", [RUN, "--output=x.png"], "received --output=x.png. Give a n"),
     "nowhere": ("sample", [RUN, "--output={}/no/x.npz"], "received {}/no/x.npz. Make"),
+    "no run": ("report", [], "Tables are of finished runs; received none. Give their"),
+    "not finished": ("report", ["{}/half"], "has a report.json; received {}/half"),
+    "no checkout": (
+        "report",
+        ["--check", "--root={}/half"],
+        "received {}/half, which has no docs. Go there, or give --root.",
+    ),
     "column": (
         "score",
         [RUN, "--input={}/one.csv", "--output={}/scores.csv"],

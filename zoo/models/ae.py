@@ -5,6 +5,19 @@
 Reports the log-likelihood of each example at its own code, which is no likelihood of
 the model and not to be compared with a bound. For samples, a Gaussian is fitted to the
 codes.
+
+Equation:
+    z = encoder(x)
+    reported:  log p(x | decoder(z))
+    samples:   z ~ N(m, C), fitted to the codes of training rows
+
+Good for:
+    Codes and reconstructions, and as the baseline that variational ones are held
+    against. It gives no density: for anomaly scores take `vae` or a flow.
+
+References:
+    Hinton and Salakhutdinov, 2006. Reducing the Dimensionality of Data with Neural
+        Networks. https://doi.org/10.1126/science.1127647
 """
 
 import tfgen

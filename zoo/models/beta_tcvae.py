@@ -9,6 +9,21 @@ Latents become independent of each other without saying less of the data, as the
 
 The total correlation is estimated from the other rows of a batch: larger batches
 estimate it better.
+
+Equation:
+    q(z) = mean over rows of q(z | x)
+    loss of a row = alpha I(x; z)                          what codes say of rows
+                  + beta KL(q(z) || product_i q(z_i))      total correlation
+                  + gamma sum_i KL(q(z_i) || p(z_i))
+                  - log p(x | z)
+
+Good for:
+    Codes whose latents are independent of each other, to look at and to steer by. For
+    a good bound take `vae_conv` or `vae_flow_prior`.
+
+References:
+    Chen, Li, Grosse and Duvenaud, 2018. Isolating Sources of Disentanglement in
+        Variational Autoencoders. https://arxiv.org/abs/1802.04942
 """
 
 import tfgen

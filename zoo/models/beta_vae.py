@@ -16,6 +16,19 @@ this paper (which has Adagrad):
 
     python -m zoo.train --model=beta_vae --set=convolutional=false \
         --set=hidden_units=1200,1200
+
+Equation:
+    loss of a row = beta KL(q(z | x) || p(z)) - log p(x | z),    z ~ q(z | x)
+    p(z) = N(0, I),    q(z | x) = N(m(x), diag(s(x)^2))
+
+Good for:
+    Codes whose latents stand for one factor of the data each, to look at and to steer
+    by. A larger beta means blurred reconstructions and a lower bound.
+
+References:
+    Higgins, Matthey, Pal, Burgess, Glorot, Botvinick, Mohamed and Lerchner, 2017.
+        beta-VAE: Learning Basic Visual Concepts with a Constrained Variational
+        Framework. https://openreview.net/forum?id=Sy2fzU9gl
 """
 
 import tfgen

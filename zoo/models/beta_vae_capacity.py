@@ -6,6 +6,18 @@ The divergence is held at a number of nats that grows from 0 to `capacity` in th
 `steps` steps: what tells most of the data is learnt first, and reconstructions end up
 better than those of `beta_vae`. The networks are those of `beta_vae`, and what is
 reported is the bound.
+
+Equation:
+    loss of a row = gamma |KL(q(z | x) || p(z)) - c| - log p(x | z),    z ~ q(z | x)
+    c = capacity min(1, step / steps),    in nats
+
+Good for:
+    Codes that hold a number of nats which you choose. For a weight on the divergence in
+    its place take `beta_vae`.
+
+References:
+    Burgess, Higgins, Pal, Matthey, Watters, Desjardins and Lerchner, 2018.
+        Understanding Disentangling in beta-VAE. https://arxiv.org/abs/1804.03599
 """
 
 import tfgen

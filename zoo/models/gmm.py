@@ -4,6 +4,17 @@
 
 Expected on gaussian_mixture, whose density is known: on average 0.001 nats below it, in
 6 s of training on two CPU cores.
+
+Equation:
+    p(x) = sum_k w_k N(x; m_k, C_k),    C_k any covariance
+
+Good for:
+    Tables of few columns with a handful of clusters, and as the baseline for flows: it
+    trains in seconds, and its samples and densities cost next to nothing.
+
+References:
+    McLachlan and Peel, 2000. Finite Mixture Models.
+        https://doi.org/10.1002/0471721182
 """
 
 import tfgen

@@ -12,6 +12,24 @@ other models, stands beside it. Labels, where data have them, serve for testing 
 Expected on MNIST, with `--batch_size=256 --epochs=12 --pretraining_epochs=12`:
 clustering accuracy 0.896 (median of five seeds, 0.825 to 0.916), discrete bound -99.6
 nats; about five minutes on two CPU cores.
+
+Equation:
+    p(x, z, s) = p(x | z) p(z | s) p(s),    s a category, relaxed to the simplex
+    p(z | s) ~ product_k N(z; m_k, C_k)^s_k,    p(s) a Concrete density
+    elbo = log p(x | z) - KL(q(z | s, x) || p(z | s)) - (log q(s | x) - log p(s))
+
+Good for:
+    Clusters of images and tables, with a density and samples of each cluster. Where you
+    have labels of some rows take `gmvae_semisupervised`.
+
+References:
+    Jiang, Zheng, Tan, Tang and Zhou, 2017. Variational Deep Embedding: an Unsupervised
+        and Generative Approach to Clustering. https://arxiv.org/abs/1611.05148
+    Maddison, Mnih and Teh, 2017. The Concrete Distribution: a Continuous Relaxation of
+        Discrete Random Variables. https://arxiv.org/abs/1611.00712
+    Dilokthanakul, Mediano, Garnelo, Lee, Salimbeni, Arulkumaran and Shanahan, 2016.
+        Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders.
+        https://arxiv.org/abs/1611.02648
 """
 
 import tfgen

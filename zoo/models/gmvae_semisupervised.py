@@ -11,6 +11,20 @@ the labelled rows, are what the others are told.
 Expected on MNIST, with `--batch_size=256 --epochs=12 --pretraining_epochs=20`: accuracy
 0.947 (median of five seeds, 0.927 to 0.956), discrete bound -98.2 nats; twelve
 minutes on two CPU cores with much else on them.
+
+Equation:
+    p(x, z, s | y) = p(x | z) p(z | s) p(s | y)
+    p(s | y): of a row with label y nearly certain of it, of one with y = -1 it is p(s)
+    elbo = log p(x | z) - KL(q(z | s, x) || p(z | s)) - (log q(s | x) - log p(s | y))
+
+Good for:
+    Classes of many rows from the labels of few, with samples of each class.
+
+References:
+    Kingma, Rezende, Mohamed and Welling, 2014. Semi-supervised Learning with Deep
+        Generative Models. https://arxiv.org/abs/1406.5298
+    Maddison, Mnih and Teh, 2017. The Concrete Distribution: a Continuous Relaxation of
+        Discrete Random Variables. https://arxiv.org/abs/1611.00712
 """
 
 import tfgen

@@ -13,6 +13,19 @@ Who is moving? The persons of skeletons, whose windows vary by more than the per
         --epochs=80 --weight_decay=3.0 --monitor=accuracy
 
 and with `--set hidden_units=512 --set label_weight=30` for `skeletons_actions`.
+
+Equation:
+    p(x, z, s | y) = p(x | z) p(z | s) p(s | y),    p(s | y) nearly certain of y
+    class of a row: the largest of q(s | x)
+    elbo = log p(x | z) - KL(q(z | s, x) || p(z | s)) - (log q(s | x) - log p(s | y))
+
+Good for:
+    A classifier that also draws from each class and knows how likely a row is. Where
+    classes are all that matters, a plain classifier is less work.
+
+References:
+    Maddison, Mnih and Teh, 2017. The Concrete Distribution: a Continuous Relaxation of
+        Discrete Random Variables. https://arxiv.org/abs/1611.00712
 """
 
 import tfgen

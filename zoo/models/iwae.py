@@ -6,6 +6,18 @@ Learns from the bound of several draws, and reports that of one, which chooses t
 epoch too. What the model is worth is the estimate of log p(x):
 
     python -m zoo.evaluate --model_dir=... --num_importance_samples=5000
+
+Equation:
+    bound = E[log(1/K sum_k p(x, z_k) / q(z_k | x))],    z_1 .. z_K ~ q(z | x)
+    K = num_samples;    with K = 1 it is the bound of a VAE
+
+Good for:
+    A high log p(x), by importance sampling, where the bound of one draw matters less:
+    the posterior is free to be a poorer approximation of the true one.
+
+References:
+    Burda, Grosse and Salakhutdinov, 2016. Importance Weighted Autoencoders.
+        https://arxiv.org/abs/1509.00519
 """
 
 import tfgen

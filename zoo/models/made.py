@@ -6,6 +6,18 @@ Expected on binarized_mnist: test log-probability -88.09 nats (s.e. 0.23), 0.162
 bits/dim, in 21 minutes on two CPU cores of which it had one. The paper has -88.40 with
 one hidden layer and one mask. The validation split chooses the epoch, 12 of the 15 that
 ran.
+
+Equation:
+    p(x) = product_i Bernoulli(x_i; sigmoid(l_i)),    l = MADE(x)
+    l_i sees x_1 .. x_{i-1} alone, as weights of the network are masked
+
+Good for:
+    Exact log-probabilities of bits, such as black and white images. It has no codes:
+    for these take `vae`; for numbers that are no bits, `made_gaussian` or `maf`.
+
+References:
+    Germain, Gregor, Murray and Larochelle, 2015. MADE: Masked Autoencoder for
+        Distribution Estimation. https://arxiv.org/abs/1502.03509
 """
 
 import tfgen

@@ -1,6 +1,18 @@
 """Class-conditional masked autoregressive flow: p(x | label).
 
-python -m zoo.train --model=maf_conditional
+    python -m zoo.train --model=maf_conditional
+
+Equation:
+    x_i = z_i exp(s_i) + m_i,    (m_i, s_i) = MADE(x, c)_i, which sees x_1 .. x_{i-1}, c
+    log p(x | c) = log N(z; 0, I) - sum_i s_i,    step after step
+
+Good for:
+    Densities and samples given a class or a vector: anomalies within a class, rows as
+    they would be under other conditions. With few columns `mdn` may do.
+
+References:
+    Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
+        Estimation. https://arxiv.org/abs/1705.07057
 """
 
 import tfgen

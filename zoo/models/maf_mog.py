@@ -1,6 +1,17 @@
 """Masked autoregressive flow with a mixture of Gaussians as its base.
 
-python -m zoo.train --model=maf_mog
+    python -m zoo.train --model=maf_mog
+
+Equation:
+    x = f(z),    f the steps of `maf`
+    p(z) = sum_k w_k N(z; m_k, diag(s_k^2))
+
+Good for:
+    Tables whose rows come in clusters: the flow need not tear one Gaussian apart.
+
+References:
+    Papamakarios, Pavlakou and Murray, 2017. Masked Autoregressive Flow for Density
+        Estimation. https://arxiv.org/abs/1705.07057
 """
 
 import tfgen

@@ -2,8 +2,19 @@
 
     python -m zoo.train --model=mdn
 
-Expected on inverse_sinusoid, whose density is known: on average 0.013 nats below it, in
+Expected on inverse_sinusoid, whose density is known: on average 0.011 nats below it, in
 12 s of training on two CPU cores.
+
+Equation:
+    p(x | c) = sum_k w_k(c) N(x; m_k(c), C_k(c)),    (w, m, C)(c) = MLP(c)
+
+Good for:
+    Regression where one answer is not enough: several values, or a spread that depends
+    on the inputs. For many columns take `maf_conditional`.
+
+References:
+    Bishop, 1994. Mixture Density Networks.
+        https://publications.aston.ac.uk/id/eprint/373/
 """
 
 import tfgen

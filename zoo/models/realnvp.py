@@ -2,8 +2,19 @@
 
     python -m zoo.train --model=realnvp
 
-Expected on digits: test bound -93.16 nats (s.e. 0.87), in 20 s of training on two CPU
+Expected on digits: test bound -93.16 nats (s.e. 0.86), in 20 s of training on two CPU
 cores; a Gaussian with full covariance has -132.76.
+
+Equation:
+    x_a = z_a,    x_b = z_b exp(s(z_a)) + m(z_a),    other halves in each step
+    log p(x) = log N(z; 0, I) - sum of s,    step after step
+
+Good for:
+    Densities and samples of tables where both have to be quick: one pass each.
+
+References:
+    Dinh, Sohl-Dickstein and Bengio, 2017. Density Estimation Using Real NVP.
+        https://arxiv.org/abs/1605.08803
 """
 
 import tfgen

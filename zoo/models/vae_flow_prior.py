@@ -7,6 +7,18 @@ at the draw (Kingma et al., 2016; Chen et al., 2017, Variational Lossy Autoencod
 
 Expected on binarized_mnist: test bound -93.00 nats (s.e. 0.26), where a standard normal
 prior has -97.17; in 16 minutes on two CPU cores of which it had less than one.
+
+Equation:
+    elbo = log p(x | z) + log p(z) - log q(z | x),    z ~ q(z | x)
+    p(z): the density of `maf`, trained with the rest
+
+Good for:
+    Images, where a standard normal prior is too simple for the codes: a better bound
+    than that of `vae` with the same networks, for more time.
+
+References:
+    Chen, Kingma, Salimans, Duan, Dhariwal, Schulman, Sutskever and Abbeel, 2017.
+        Variational Lossy Autoencoder. https://arxiv.org/abs/1611.02731
 """
 
 import tfgen
