@@ -311,13 +311,13 @@ class GenerativeModel(Serializable, keras.Model):
             context: For conditional models `[rows, ...]`.
             seed: Chooses the rows, and the noise of models that add any.
         """
-        rows = np.arange(len(x))
         most = min(ADAPT_ROWS, max(1, ADAPT_NUMBERS // math.prod(self.event_shape)))
+        rows = np.arange(min(len(x), most))
         if len(x) > most:
-            rows = np.random.default_rng(seed).choice(rows, most, replace=False)
-        inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
+            rows = np.random.default_rng(seed).choice(len(x), most, replace=False)
+        inputs = {"x": _take(x, rows)}
         if context is not None:
-            inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])
+            inputs["context"] = _take(context, rows)
         self.adapt_rows(inputs, random.row_seeds(seed, tf.constant(rows)))
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
@@ -427,6 +427,13 @@ class GenerativeModel(Serializable, keras.Model):
             if replica is not None:  # None in the scope of a strategy, outside its run.
                 seeds = random.fold_in(seeds, replica.replica_id_in_sync_group)
         return inputs, seeds
+
+
+def _take(values: ArrayLike, rows: np.ndarray) -> tf.Tensor:
+    """Some rows. Of an array that is on disk, others are not read."""
+    if isinstance(values, tf.Tensor) or not hasattr(values, "dtype"):
+        values = np.asarray(values)
+    return tf.convert_to_tensor(values[rows])
 
 
 def repeat_rows(context: Context, repeats: int | tf.Tensor) -> Context:

@@ -20,6 +20,7 @@ from zoo.data import DataSet, Split
 from zoo.model_dir import Json, ModelDir
 from zoo.recipe import Recipe
 from zoo.resuming import DeferredSignals, Resume
+from zoo.streaming import batches as streamed
 
 _MAX_STEPS_PER_EXECUTION = 50
 _EVALUATION_BATCH = 500
@@ -147,7 +148,7 @@ def fit(
         jit_compile=recipe.jit_compile,
     )
     try:
-        with signals:
+        with signals, streamed.plain_errors(data.train, data.validation):
             model.fit(
                 batches,
                 initial_epoch=resume.epoch,
@@ -229,6 +230,7 @@ def training_batches(
     """Shuffled batches of all epochs; the order is a function of seed and epoch.
 
     So are the bits of a split that has grey images, of them and of the row's number.
+    Rows on disk are read as `zoo.streaming` does.
 
     Args:
         split: The rows.
@@ -239,6 +241,10 @@ def training_batches(
         done: How many batches, at the beginning, are left out.
         jit_compile: Whether bits are drawn by XLA, which is quicker.
     """
+    if streamed.is_stored(split):
+        return streamed.training_batches(
+            split, batch_size, steps, epochs, seed, done=done
+        )
     arrays = _tensors(split)
     numbers = tf.range(len(split))
     row_seeds = random.row_seeds(seed, numbers)
@@ -274,14 +280,16 @@ def evaluation_batches(
     """Batches of equal size with a seed for each row; padding has weight zero.
 
     Args:
-        split: The rows.
+        split: The rows, in memory or on disk.
         seed: Of the rows' seeds, with the number of each row.
         first_row: The number of the first row.
     """
+    batch_size = min(_EVALUATION_BATCH, len(split))
+    if streamed.is_stored(split):
+        return streamed.evaluation_batches(split, batch_size, seed, first_row)
     arrays = _tensors(split)
     numbers = tf.range(first_row, first_row + len(split))
     arrays["seed"] = random.row_seeds(seed, numbers)
-    batch_size = min(_EVALUATION_BATCH, len(split))
     num_batches = -(-len(split) // batch_size)
     # The padding repeats the last row.
     rows = np.minimum(np.arange(num_batches * batch_size), len(split) - 1)
