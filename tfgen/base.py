@@ -431,9 +431,9 @@ class GenerativeModel(Serializable, keras.Model):
 
 def _take(values: ArrayLike, rows: np.ndarray) -> tf.Tensor:
     """Some rows. Of an array that is on disk, others are not read."""
-    if isinstance(values, tf.Tensor) or not hasattr(values, "dtype"):
-        values = np.asarray(values)
-    return tf.convert_to_tensor(values[rows])
+    is_array = hasattr(values, "dtype") and not isinstance(values, tf.Tensor)
+    array = typing.cast(np.ndarray, values) if is_array else np.asarray(values)
+    return tf.convert_to_tensor(array[rows])
 
 
 def repeat_rows(context: Context, repeats: int | tf.Tensor) -> Context:

@@ -324,7 +324,7 @@ def load(
         ValueError: If the data do not fit, or an option does not fit the source.
         FileNotFoundError: If there is no such file.
     """
-    if streaming.is_wanted(name, stream):
+    if streaming.is_wanted(name, stream=stream):
         if binarize is not None:
             raise ValueError(
                 "--binarize is for images in memory; received it with --stream; leave "

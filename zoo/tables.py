@@ -180,8 +180,9 @@ def finite_numbers(
         column = int(bad.any(axis=0).argmax())
         row = int(bad[:, column].argmax())
         raise ValueError(
-            f"Every value must be a finite number; received row {first + row + 1} of {path}, "
-            f"where {_columns.describe(frame, row, column)}; mend the file (a category "
+            "Every value must be a finite number; received row "
+            f"{first + row + 1} of {path}, where "
+            f"{_columns.describe(frame, row, column)}; mend the file (a category "
             "is an integer 0, 1, ..), or leave the column out with "
             f"--drop={names[column]}."
         )

@@ -8,7 +8,7 @@ each other and in bounded memory. Training and evaluation read these, by `batche
 from pathlib import Path
 
 
-def is_wanted(name: str, stream: bool | None) -> bool:
+def is_wanted(name: str, *, stream: bool | None) -> bool:
     """Whether data stay on disk: where that is asked for, and where they must.
 
     Args:

@@ -14,14 +14,14 @@ import os
 import re
 import shutil
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data import ContextSpec, DataSet, DataSpec, Split, held_out
 from zoo.model_dir import Json
-from zoo.streaming import sources
+from zoo.streaming import is_wanted, sources
 from zoo.streaming.records import Records
 from zoo.streaming.shuffling import BUCKET_BYTES, Shuffler, deal
 from zoo.streaming.sources import Source
@@ -33,6 +33,14 @@ _MANIFEST = "stream.json"
 # testing: enough for means to a few thousandths of a standard deviation.
 MOST_HELD_OUT = 100_000
 _WHOLE = ("test", "validation", "train")
+
+
+class Options(typing.TypedDict):
+    """What to do with columns."""
+
+    context: Sequence[str]
+    drop: Sequence[str]
+    dequantize: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +102,7 @@ def load(
         FileNotFoundError: If there are none.
         OSError: If what is prepared cannot be written.
     """
-    options = {"context": context, "drop": drop, "dequantize": dequantize}
+    options: Options = {"context": context, "drop": drop, "dequantize": dequantize}
     folder = Path(data_dir) / "streams" if data_dir else _cache()
     with contextlib.ExitStack() as stack:
         if name.startswith("tfds:"):
@@ -128,11 +136,10 @@ def _plan_files(
     name: str,
     validation: str | None,
     test: str | None,
-    options: Mapping[str, Sequence[str]],
+    options: Options,
     seed: int,
 ) -> _Plan:
-    known = (".csv", ".parquet", ".npy", ".tfrecord")
-    if not name.endswith("/") and sources.kind(name) not in known:
+    if not is_wanted(name, stream=None) and sources.kind(name) not in sources.KINDS:
         raise ValueError(
             "--stream is for .csv, .parquet, .npy and TFRecord files, patterns of "
             "them, directories that end with / and tfds:NAME; received --dataset="

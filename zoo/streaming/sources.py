@@ -13,6 +13,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,11 @@ import pandas as pd
 from zoo import _files, _frames
 from zoo._files import Rows
 
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
+
 ROWS = 2**15
-_KINDS = (".csv", ".parquet", ".npy", ".tfrecord")
+KINDS = (".csv", ".parquet", ".npy", ".tfrecord")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,16 +94,16 @@ def kind(path: str) -> str:
 def _paths(name: str) -> list[str]:
     if name.endswith("/"):
         found = sorted(str(path) for path in Path(name).glob("*") if path.is_file())
-        paths = [path for path in found if kind(path) in _KINDS]
+        paths = [path for path in found if kind(path) in KINDS]
     else:
         paths = _files.expand(name)
     if not paths:
         raise FileNotFoundError(
             f"Data must exist; received {name!r}, where there is no "
-            f"{', '.join(_KINDS[:-1])} or TFRecord file; check the path."
+            f"{', '.join(KINDS[:-1])} or TFRecord file; check the path."
         )
     kinds = sorted({kind(path) for path in paths})
-    if len(kinds) > 1 or kinds[0] not in _KINDS:
+    if len(kinds) > 1 or kinds[0] not in KINDS:
         raise ValueError(
             "Data are read in blocks from .csv, .parquet, .npy or TFRecord files, all "
             f"of one kind; received {' and '.join(kinds)} in {name}; convert them, or "
@@ -207,8 +211,9 @@ def _misfit(
         try:
             _parse(batch[row : row + 1], features)
         except tf.errors.InvalidArgumentError as error:
-            reason = " ".join(error.message.partition("Key: ")[1:]).strip()
-            reason = reason.partition("[[")[0][:120] or "it cannot be parsed"
+            # TensorFlow puts the name of an operation on both sides of its reason.
+            reason = error.message.partition("}} ")[2].partition(" [Op:")[0]
+            reason = reason.removeprefix("Name: <unknown>, ").rstrip(".")[:120]
             return ValueError(
                 "All examples of a file have the features of the first one; received "
                 f"row {first + row + 1} of {path} ({reason}); write it again."
@@ -216,7 +221,7 @@ def _misfit(
     return _frames.unreadable(path, ValueError("examples cannot be parsed"))
 
 
-def tfds(builder: object, split: str, name: str) -> Source:
+def tfds(builder: "DatasetBuilder", split: str, name: str) -> Source:
     """The rows of a split of TensorFlow Datasets, or of a slice of one.
 
     Images come out as these, vectors as columns "0", "1", ..., both with the class

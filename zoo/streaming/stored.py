@@ -84,7 +84,7 @@ class StoredRows:
         return values if chosen.ndim else values[0]
 
     def __array__(
-        self, dtype: np.dtype | None = None, copy: bool | None = None
+        self, dtype: np.dtype | None = None, copy: object = None
     ) -> np.ndarray:
         """The whole array, in memory."""
         del copy  # It always is one.
@@ -95,7 +95,7 @@ class StoredRows:
         values = np.empty((rows, *self.shape[1:]), self.dtype)
         if not values.size:
             return values
-        content = memoryview(values.view(np.uint8).reshape(-1)).cast("B")
+        content = values.view(np.uint8).reshape(-1).data
         try:
             with self.path.open("rb", buffering=0) as file:
                 if _identity(file) != self._found:
