@@ -305,7 +305,8 @@ def load(
 
     Args:
         name: A name in `zoo/datasets`, `tfds:NAME`, or the path of a .csv, .parquet,
-            .npz or .npy file (`file.npz:array` for one array of several).
+            .npz or .npy file (`file.npz:array` for one array of several); or what
+            `zoo.streaming` leaves on disk.
         data_dir: Where prepared or downloaded data are kept.
         context: Columns of the user's file to condition on.
         drop: Columns of the user's file to leave out.
@@ -344,7 +345,9 @@ def load(
         )
     if _is_file(name):
         from zoo import tables
+        from zoo.streaming import sources
 
+        sources.require_room(name)
         if data_dir is not None:
             raise ValueError(
                 "--data_dir is for built-in data sets and tfds:NAME; received "

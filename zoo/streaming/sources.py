@@ -11,6 +11,7 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
 ROWS = 2**15
+# Of the size as 32-bit floats: these beside the 64-bit ones that are checked.
+_MEMORY = 3
 KINDS = (".csv", ".parquet", ".npy", ".tfrecord")
 
 
@@ -86,6 +89,31 @@ def files(name: str, context: Sequence[str]) -> Source:
     return Source(blocks, identity, sum(map(_size, paths)))
 
 
+def require_room(path: str) -> None:
+    """Refuses a file that cannot be read into memory, before that is tried.
+
+    Raises:
+        ValueError: If it is larger than all memory there is.
+    """
+    if kind(path) not in KINDS or not Path(path).is_file():
+        return
+    needed, there = _MEMORY * _size(path) / 2**30, _memory() / 2**30
+    if needed > there:
+        raise ValueError(
+            "Data are read into memory unless they are to stay on disk; received "
+            f"{path}, which would take {needed:.1f} GiB at least, of {there:.1f} GiB "
+            "that there are; give --stream."
+        )
+
+
+def _memory() -> float:
+    """Bytes of the machine's memory; infinity where it does not tell."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
 def kind(path: str) -> str:
     """The kind of a file, as `.csv`; of TFRecord files, however they are numbered."""
     return ".tfrecord" if ".tfrecord" in Path(path).name else _frames.suffix(path)
@@ -135,8 +163,7 @@ def _iterate(path: str, context: Sequence[str]) -> Iterator[Rows]:
 
 def _size(path: str) -> int:
     if kind(path) == ".npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array.size * min(array.itemsize, 4)
+        return _files.array_size(path)
     if kind(path) == ".parquet":
         return _frames.parquet_size(path) * 4
     return Path(path).stat().st_size

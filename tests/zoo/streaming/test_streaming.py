@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgen import DensityModel, base
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import Standardize
-from zoo import data, fitting
+from zoo import data, fitting, labels
 from zoo.data import Split
 from zoo.evaluation import Scorer
 from zoo.streaming import batches, loading, sources, stored
@@ -145,9 +145,13 @@ def test_images_become_bytes_with_levels():
     assert sorted(map(bytes, found)) == sorted(map(bytes, x))
 
 
-@pytest.mark.parametrize("labels", ["known", "hidden"])
 @pytest.mark.parametrize(
-    "splits", [("train",), ("train", "test"), ("train", "validation")]
+    ("splits", "labels"),
+    [
+        (("train",), "known"),
+        (("train", "test"), "hidden"),
+        (("train", "validation"), "known"),
+    ],
 )
 def test_a_set_of_tfds_has_the_splits_that_it_has_in_memory(splits, labels):
     pytest.importorskip("importlib_resources")
@@ -187,6 +191,22 @@ def test_a_set_of_tfds_has_the_splits_that_it_has_in_memory(splits, labels):
     rest = [split for name, split in dataset.splits.items() if name not in splits[1:]]
     found = np.concatenate([split.x for split in rest])
     assert sorted(map(bytes, found)) == sorted(map(bytes, x))
+
+
+def test_labels_of_some_rows_can_be_told(blocks):
+    frame = _frame()
+    frame.to_parquet("rows.parquet")
+    told = labels.hide(_load(context=["rooms"]), 30, seed=0)
+    assert (np.asarray(told.train.context) >= 0).sum() == 30
+    assert (np.asarray(told.test.context) == -1).all()
+    rooms = dict(zip(frame.number, frame.rooms, strict=True))
+    found = 0
+    for batch in fitting.training_batches(told.train, 48, 10, 1, seed=0):
+        pairs = zip(batch["x"].numpy()[:, 0], batch["context"].numpy(), strict=True)
+        for number, label in pairs:
+            assert label in (-1, rooms[number])
+            found += label >= 0
+    assert found == 30
 
 
 # Order.
@@ -509,6 +529,16 @@ def test_what_does_not_fit_is_refused(name, options, words):
             out.write(content)
     with pytest.raises((ValueError, OSError), match=words):
         data.load(name, data_dir="kept", **options)
+
+
+def test_data_that_cannot_fit_in_memory_are_told_of_the_disk(monkeypatch):
+    _frame().to_parquet("rows.parquet")
+    monkeypatch.setattr(sources, "_memory", lambda: 12 * 3 * ROWS - 1.0)
+    with pytest.raises(ValueError, match=r"rows\.parquet, which would .*give --stream"):
+        data.load("rows.parquet", context=["rooms"])
+    monkeypatch.setattr(sources, "_memory", lambda: 12.0 * 3 * ROWS)
+    data.load("rows.parquet", context=["rooms"])
+    assert sources._memory() > 1
 
 
 def test_labels_that_training_rows_have_not_are_named():
