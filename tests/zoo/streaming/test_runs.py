@@ -1,15 +1,14 @@
 """Whole runs on data that stay on disk, which may vanish."""
 
-import json
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from zoo import fitting, resuming
-from zoo.runs import open_run
+from zoo import checkpoints, fitting, resuming, training
 from zoo.streaming import batches
-from zoo.training import Options, train
+from zoo.training import Options
 
 
 @pytest.fixture(autouse=True)
@@ -18,22 +17,37 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "_BLOCK_BYTES", 500)
     monkeypatch.setattr(batches, "_WINDOW_BYTES", 2000)
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(500, 3)), columns=list("abc"))
+    frame = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a", "b"])
     for number in range(2):
-        half = frame.assign(kind=np.arange(500) % 3)[number::2]
-        half.to_parquet(f"rows-{number}.parquet")
+        frame[number::2].to_parquet(f"rows-{number}.parquet")
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Checkpoints whenever there may be one, and weights instead of a report."""
+    monkeypatch.setattr(resuming, "BETWEEN_EPOCHS", 0.0)
+    monkeypatch.setattr(checkpoints, "_SHARE", math.inf)
+
+    def finish(model, data, fitted, directory, name, teacher=None):
+        return {"history": fitted.history, "weights": model.get_weights()}
+
+    monkeypatch.setattr(training, "finish", finish)
+    monkeypatch.setattr(training.evaluation, "describe", lambda *_: "")
+
+
 def _train(model_dir):
-    return train(
-        Options(
-            "maf_conditional",
-            "rows-*.parquet",
-            data={"data_dir": "kept", "context": ["kind"]},
-            model_dir=model_dir,
-            settings={"hidden_units": "8", "num_steps": "1"},
-            fields={"epochs": 9, "batch_size": 20, "jit_compile": False},
+    fields = {"epochs": 9, "batch_size": 16, "jit_compile": False}
+    return training.run_plan(
+        training.plan_run(
+            Options(
+                "gmm",
+                "rows-*.parquet",
+                data={"data_dir": "kept"},
+                model_dir=model_dir,
+                settings={"num_components": "2"},
+                fields=fields,
+            )
         )
     )
 
@@ -42,9 +56,6 @@ def test_a_run_whose_data_vanish_goes_on_with_the_same_command(
     folder, monkeypatch, capsys
 ):
     whole = _train("whole")
-    assert whole["test"]["log_prob"]["rows"] == 50
-    monkeypatch.setattr(resuming, "BETWEEN_EPOCHS", 0.0)
-    monkeypatch.setattr("zoo.checkpoints._SHARE", np.inf)
     (prepared,) = folder.glob("kept/streams/*/train.x.npy")
     usual = fitting.Log.on_epoch_end
 
@@ -66,10 +77,6 @@ def test_a_run_whose_data_vanish_goes_on_with_the_same_command(
     capsys.readouterr()
     again = _train("part")
     assert "going on at epoch" in capsys.readouterr().out
-    for report in (whole, again):
-        del report["seconds"]
-    assert json.dumps(again) == json.dumps(whole)
-    runs = open_run("whole"), open_run("part")
-    for one, other in zip(*(run.model.get_weights() for run in runs), strict=True):
+    assert again["history"] == whole["history"]
+    for one, other in zip(again["weights"], whole["weights"], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert runs[1].load_data().fingerprint() == runs[0].load_data().fingerprint()
