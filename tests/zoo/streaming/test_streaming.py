@@ -32,8 +32,8 @@ def blocks(monkeypatch):
     """Blocks, buckets and windows so small that a few hundred rows fill many."""
     monkeypatch.setattr(sources, "ROWS", 64)
     monkeypatch.setattr(loading, "BUCKET_BYTES", 1000)
-    monkeypatch.setattr(batches, "_BLOCK_BYTES", 160)
-    monkeypatch.setattr(batches, "_WINDOW_BYTES", 640)
+    monkeypatch.setattr(batches, "_BLOCK_BYTES", 40)
+    monkeypatch.setattr(batches, "_WINDOW_BYTES", 100)
 
 
 def _frame(rows=ROWS):
@@ -255,7 +255,7 @@ def test_every_row_comes_once_an_epoch_in_an_order_of_its_own(blocks, folder):
     epochs = _numbers(fitting.training_batches(split, 4, 25, 6, seed=0)).reshape(6, 100)
     for epoch in epochs:
         assert len(set(epoch)) == 100
-        # A block has 40 rows, of a window of 160.
+        # A block has 8 rows, and a window 24.
         assert (np.diff(epoch) == 1).mean() < 0.2
     for i, k in ((0, 1), (1, 2), (0, 5)):
         assert (epochs[i] == epochs[k]).mean() < 0.1
