@@ -312,13 +312,13 @@ class GenerativeModel(Serializable, keras.Model):
             context: For conditional models `[rows, ...]`.
             seed: Chooses the rows, and the noise of models that add any.
         """
-        rows = np.arange(len(x))
         most = min(ADAPT_ROWS, max(1, ADAPT_NUMBERS // math.prod(self.event_shape)))
+        rows = np.arange(min(len(x), most))
         if len(x) > most:
-            rows = np.random.default_rng(seed).choice(rows, most, replace=False)
-        inputs = {"x": tf.convert_to_tensor(np.asarray(x)[rows])}
+            rows = np.random.default_rng(seed).choice(len(x), most, replace=False)
+        inputs = {"x": _take(x, rows)}
         if context is not None:
-            inputs["context"] = tf.convert_to_tensor(np.asarray(context)[rows])
+            inputs["context"] = _take(context, rows)
         self.adapt_rows(inputs, random.row_seeds(seed, tf.constant(rows)))
 
     def adapt_rows(self, inputs: dict[str, tf.Tensor], seeds: tf.Tensor) -> None:
@@ -452,6 +452,13 @@ class GenerativeModel(Serializable, keras.Model):
             # Without a step, too, they are others than those of the rows of a data set.
             seeds = random.fold_in(seeds, 0)
         return inputs, seeds
+
+
+def _take(values: ArrayLike, rows: np.ndarray) -> tf.Tensor:
+    """Some rows. Of an array that is on disk, others are not read."""
+    is_array = hasattr(values, "dtype") and not isinstance(values, tf.Tensor)
+    array = typing.cast(np.ndarray, values) if is_array else np.asarray(values)
+    return tf.convert_to_tensor(array[rows])
 
 
 def repeat_rows(context: Context, repeats: int | tf.Tensor) -> Context:

@@ -14,7 +14,7 @@ import pandas as pd
 
 _FEW = 20
 _SPIKE = 0.1
-_MAX_CLASSES = 100
+MAX_CLASSES = 100
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -219,7 +219,11 @@ def num_classes(values: np.ndarray) -> int | None:
         The number of classes, or None for a continuous context.
     """
     labels = values[values != -1]
-    distinct = np.unique(labels)
+    return num_classes_of(np.unique(labels), len(labels))
+
+
+def num_classes_of(distinct: np.ndarray, rows: int) -> int | None:
+    """The same of the distinct labels, ascending, and how many rows have one."""
     classes = len(distinct)
-    is_few = 2 <= classes <= min(_MAX_CLASSES, len(labels) // 2)
+    is_few = 2 <= classes <= min(MAX_CLASSES, rows // 2)
     return classes if is_few and (distinct == np.arange(classes)).all() else None

@@ -129,6 +129,12 @@ def blocks(path: str, size: int) -> tuple[list[int], int | None]:
     return [0], None
 
 
+def array_size(file: str) -> int:
+    """Bytes of the array of an .npy file, with no more than four for a number."""
+    array = _arrays(file)[""]
+    return array.size * min(array.itemsize, 4)
+
+
 def is_array(path: str) -> bool:
     """Whether the file holds arrays, whose columns have no names of their own.
 

@@ -111,6 +111,12 @@ def parquet_groups(file: str) -> tuple[list[int], int]:
     return list(itertools.accumulate(sizes, initial=0))[:-1], metadata.num_rows
 
 
+def parquet_size(file: str) -> int:
+    """How many values it holds: rows times columns."""
+    with _open_parquet(file) as source:
+        return source.metadata.num_rows * source.metadata.num_columns
+
+
 def _open_parquet(file: str) -> parquet.ParquetFile:
     try:
         # Row groups are read a page at a time: many files are one group of all rows.

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from zoo import _checks, registry
+from zoo import _checks, registry, streaming
 from zoo.factors import Factors
 
 _TABLE_SUFFIXES = (".csv", ".parquet", ".npz", ".npy")
@@ -222,7 +222,9 @@ class DataSet:
                 if array is not None:
                     header = f"{name}.{key} {array.dtype.str} {array.shape};"
                     digest.update(header.encode())
-                    digest.update(np.ascontiguousarray(array).data)
+                    # Of rows on disk it is known already.
+                    known = getattr(array, "sha256", "").encode()
+                    digest.update(known or np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
@@ -249,17 +251,8 @@ def split_rows(
     Raises:
         ValueError: If a split would be empty.
     """
-    rows = len(x)
-    # The small number keeps 0.1 * 10 from being cut to 0.
-    num_validation = int(rows * validation + 1e-9)
-    num_test = int(rows * test + 1e-9)
-    if min(num_validation, num_test, rows - num_validation - num_test) < 1:
-        smallest = math.ceil(1 / min(validation, test) - 1e-9)
-        raise ValueError(
-            f"A split into train, validation and test needs at least {smallest} rows; "
-            f"received {rows}; give more rows, or a file for each split."
-        )
-    order = np.random.default_rng(seed).permutation(rows)
+    num_validation, num_test = held_out(len(x), validation=validation, test=test)
+    order = np.random.default_rng(seed).permutation(len(x))
 
     def take(index: np.ndarray) -> Split:
         return Split(x[index], None if context is None else context[index])
@@ -272,6 +265,26 @@ def split_rows(
     )
 
 
+def held_out(
+    rows: int, *, validation: float = 0.1, test: float = 0.1
+) -> tuple[int, int]:
+    """How many of so many rows are for validation, and how many for testing.
+
+    Raises:
+        ValueError: If a split would be empty.
+    """
+    # The small number keeps 0.1 * 10 from being cut to 0.
+    num_validation = int(rows * validation + 1e-9)
+    num_test = int(rows * test + 1e-9)
+    if min(num_validation, num_test, rows - num_validation - num_test) < 1:
+        smallest = math.ceil(1 / min(validation, test) - 1e-9)
+        raise ValueError(
+            f"A split into train, validation and test needs at least {smallest} rows; "
+            f"received {rows}; give more rows, or a file for each split."
+        )
+    return num_validation, num_test
+
+
 def load(
     name: str,
     *,
@@ -282,6 +295,7 @@ def load(
     validation: str | None = None,
     test: str | None = None,
     binarize: str | None = None,
+    stream: bool | None = None,
     seed: int = 0,
 ) -> DataSet:
     """Loads a data set of the zoo, a TensorFlow data set, or the user's own file.
@@ -291,7 +305,8 @@ def load(
 
     Args:
         name: A name in `zoo/datasets`, `tfds:NAME`, or the path of a .csv, .parquet,
-            .npz or .npy file (`file.npz:array` for one array of several).
+            .npz or .npy file (`file.npz:array` for one array of several); or what
+            `zoo.streaming` leaves on disk.
         data_dir: Where prepared or downloaded data are kept.
         context: Columns of the user's file to condition on.
         drop: Columns of the user's file to leave out.
@@ -299,6 +314,8 @@ def load(
         validation: The user's own validation file; then `name` holds training rows.
         test: The user's own test file.
         binarize: `"dynamic"` for bits of grey images, as `zoo.binarization` draws them.
+        stream: Whether rows stay on disk, as `zoo.streaming` has it; shards and
+            TFRecord files always do.
         seed: Seed of the split of a user's file.
 
     Returns:
@@ -308,9 +325,29 @@ def load(
         ValueError: If the data do not fit, or an option does not fit the source.
         FileNotFoundError: If there is no such file.
     """
+    if streaming.is_wanted(name, stream=stream):
+        if binarize is not None:
+            raise ValueError(
+                "--binarize is for images in memory; received it with --stream; leave "
+                "one of them out."
+            )
+        from zoo.streaming import loading
+
+        return loading.load(
+            name,
+            data_dir=data_dir,
+            context=context,
+            drop=drop,
+            dequantize=dequantize,
+            validation=validation,
+            test=test,
+            seed=seed,
+        )
     if _is_file(name):
         from zoo import tables
+        from zoo.streaming import sources
 
+        sources.require_room(name)
         if data_dir is not None:
             raise ValueError(
                 "--data_dir is for built-in data sets and tfds:NAME; received "

@@ -17,6 +17,7 @@ from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED, evaluation_batches
 from zoo.model_dir import Json
 from zoo.recipe import Reference
+from zoo.streaming.batches import plain_errors
 
 # From a batch of rows with their seeds to `[batch]` for each name, as models are.
 Terms: TypeAlias = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
@@ -73,10 +74,11 @@ class Scorer:
     def __call__(self, split: Split, first_row: int = 0) -> dict[str, np.ndarray]:
         """`[rows]` for each term, in nats; `first_row` is the number of row 0."""
         parts: dict[str, list[np.ndarray]] = {}
-        for inputs, weights, _ in evaluation_batches(split, self._seed, first_row):
-            count = int(tf.reduce_sum(weights))
-            for name, values in self._terms(inputs).items():
-                parts.setdefault(name, []).append(values.numpy()[:count])
+        with plain_errors(split):
+            for inputs, weights, _ in evaluation_batches(split, self._seed, first_row):
+                count = int(tf.reduce_sum(weights))
+                for name, values in self._terms(inputs).items():
+                    parts.setdefault(name, []).append(values.numpy()[:count])
         return {name: np.concatenate(values) for name, values in parts.items()}
 
 
@@ -146,9 +148,10 @@ def report_on(
         given = () if points.context is None else (points.context,)
         excess = data.log_prob(points.x, *given) - scorer(points)[answer]
         report["divergence"] = _divergence(excess)
-    rows = np.arange(len(data.train))
-    if len(rows) > _QUANTILE_ROWS:
-        chosen = np.random.default_rng(0).choice(rows, _QUANTILE_ROWS, replace=False)
+    total = len(data.train)
+    rows = np.arange(min(total, _QUANTILE_ROWS))
+    if total > _QUANTILE_ROWS:
+        chosen = np.random.default_rng(0).choice(total, _QUANTILE_ROWS, replace=False)
         rows = np.sort(chosen)
     context = None if data.train.context is None else data.train.context[rows]
     if data.spec.context is not None and data.spec.context.optional:

@@ -22,6 +22,7 @@ from zoo.model_dir import Json, ModelDir
 from zoo.recipe import Recipe
 from zoo.resuming import DeferredSignals, Resume
 from zoo.strategies import Devices, Share
+from zoo.streaming import batches as streamed
 
 _MAX_STEPS_PER_EXECUTION = 50
 _EVALUATION_BATCH = 500
@@ -157,7 +158,8 @@ def fit(
     )
     validation = evaluation_batches(data.validation, share=devices.share)
     try:
-        with signals, warnings.catch_warnings():
+        plain = streamed.plain_errors(data.train, data.validation)
+        with signals, plain, warnings.catch_warnings():
             # Distributed validation data end before Keras knows how many they are.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
@@ -246,6 +248,7 @@ def training_batches(
     """Shuffled batches of all epochs; the order is a function of seed and epoch.
 
     So are the bits of a split that has grey images, of them and of the row's number.
+    Rows on disk are read as `zoo.streaming` does.
 
     Args:
         split: The rows.
@@ -257,6 +260,11 @@ def training_batches(
         jit_compile: Whether bits are drawn by XLA, which is quicker.
         share: Which rows of each batch are given; None for all.
     """
+    share = share or Share()
+    if streamed.is_stored(split):
+        return share(
+            streamed.training_batches(split, batch_size, steps, epochs, seed, done=done)
+        )
     arrays = _tensors(split)
     numbers = tf.range(len(split))
     row_seeds = random.row_seeds(seed, numbers)
@@ -282,7 +290,7 @@ def training_batches(
         .flat_map(epoch_batches)
         .skip(done % steps)
     )
-    return (share or Share())(rows).map(batch).prefetch(tf.data.AUTOTUNE)
+    return share(rows).map(batch).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(
@@ -294,17 +302,19 @@ def evaluation_batches(
     """Batches of equal size with a seed for each row; padding has weight zero.
 
     Args:
-        split: The rows.
+        split: The rows, in memory or on disk.
         seed: Of the rows' seeds, with the number of each row.
         first_row: The number of the first row.
         share: Which rows of each batch are given; None for all.
     """
     share = share or Share()
+    batch_size = min(_EVALUATION_BATCH, len(split))
+    batch_size += -batch_size % share.of
+    if streamed.is_stored(split):
+        return share(streamed.evaluation_batches(split, batch_size, seed, first_row))
     arrays = _tensors(split)
     numbers = tf.range(first_row, first_row + len(split))
     arrays["seed"] = random.row_seeds(seed, numbers)
-    batch_size = min(_EVALUATION_BATCH, len(split))
-    batch_size += -batch_size % share.of
     num_batches = -(-len(split) // batch_size)
     # The padding repeats the last row.
     rows = np.minimum(np.arange(num_batches * batch_size), len(split) - 1)

@@ -78,9 +78,9 @@ def for_model(
 
 def known(split: Split) -> Split:
     """Those rows of a split whose label is known, for testing."""
-    if split.label is None or (split.label >= 0).all():
+    if split.label is None or (np.asarray(split.label) >= 0).all():
         return split
-    rows = np.flatnonzero(split.label >= 0)
+    rows = np.flatnonzero(np.asarray(split.label) >= 0)
     arrays = {key: value for key, value in vars(split).items() if value is not None}
     return dataclasses.replace(split, **{k: v[rows] for k, v in arrays.items()})
 

@@ -15,6 +15,7 @@ from zoo.runs import Run
 
 _CHUNK = 1000
 _IMAGES = 100
+_MOST_TEST_ROWS = 100_000
 
 
 def draw(
@@ -90,7 +91,7 @@ def draw_picture(
         return _draw_images(path, spec, samples, context, title)
     if spec.parents is not None:
         return _draw_skeletons(path, spec, samples, context)
-    test = data.test.x
+    test = data.test.x[:_MOST_TEST_ROWS]
     columns = spec.columns or tuple(f"x{i + 1}" for i in range(spec.num_features))
     if spec.num_features == 2 and context is None and model.kind != "none":
         scorer = Scorer(model)
@@ -105,7 +106,8 @@ def draw_picture(
         names = (data.spec.context.columns if data.spec.context else ()) or tuple(
             f"context{i + 1}" for i in range(context.shape[1])
         )
-        test = np.concatenate([data.test.context, test], axis=1)
+        given = np.asarray(data.test.context)[: len(test)]
+        test = np.concatenate([given, test], axis=1)
         samples = np.concatenate([context, samples], axis=1)
         columns = (*names, *columns)
     return pictures.pair_plot(path, test, samples, names=columns, title=spec.name)

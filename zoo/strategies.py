@@ -17,7 +17,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +43,6 @@ _GONE = (
     tf.errors.UnknownError,
 )
 _Answer = TypeVar("_Answer")
-_Rows: TypeAlias = tuple[tf.Tensor, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Share:
     of: int = 1
 
     def __call__(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Tuples of rows, one for each replica of this process, from those of batches.
+        """Rows for each replica of this process, in turn, from those of batches.
 
         Example:
             >>> batches = tf.data.Dataset.from_tensors((tf.range(6),))
@@ -73,13 +72,15 @@ class Share:
         if self.of == 1:
             return batches
 
-        def shares(*batch: tf.Tensor) -> _Rows:
-            return tuple(
-                tf.transpose(tf.reshape(rows, [-1, self.of]))[
-                    self.first : self.first + self.count
-                ]
-                for rows in batch
-            )
+        own = slice(self.first, self.first + self.count)
+
+        def deal(rows: tf.Tensor) -> tf.Tensor:
+            by_replica = tf.reshape(rows, [-1, self.of, *rows.shape[1:]])
+            return tf.stack(tf.unstack(by_replica, axis=1)[own])
+
+        def shares(*batch: object) -> object:
+            dealt = tf.nest.map_structure(deal, batch)
+            return dealt[0] if isinstance(batches.element_spec, dict) else dealt
 
         return batches.map(shares).unbatch()
 

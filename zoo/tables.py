@@ -77,13 +77,13 @@ def load(
     contexts, context_spec = _contexts(parts, paths, context)
     data: list[np.ndarray]
     if parts[0].images is None:
-        names = _feature_names(list(parts[0].frame), context, drop, dequantize)
+        names = feature_names(list(parts[0].frame), context, drop, dequantize)
         data, steps, offsets = _table(parts, paths, names, dequantize)
         levels = None
     else:
-        _refuse_columns(drop, dequantize, path)
+        refuse_columns(drop, dequantize, path)
         names, steps, offsets = [], None, None
-        data = [_pixels(*part) for part in zip(parts, paths, strict=True)]
+        data = [pixels(*part) for part in zip(parts, paths, strict=True)]
         levels = 2 ** max(1, int(max(x.max() for x in data)).bit_length())
     if len(data) == 1:
         splits = split_rows(data[0], contexts[0], seed=seed)
@@ -91,7 +91,7 @@ def load(
         train, validate, tests = map(Split, data, contexts)
         splits = (train, validate, tests)
     spec = DataSpec(
-        name=_name(path),
+        name=name_of(path),
         event_shape=data[0].shape[1:],
         dtype="float32" if levels is None else "uint8",
         levels=levels,
@@ -111,7 +111,7 @@ def _table(
     dequantize: Sequence[str],
 ) -> tuple[list[np.ndarray], tuple[float, ...] | None, tuple[float, ...] | None]:
     """The values of each part, and the steps and offsets of the grids."""
-    tables = [_numbers(*part, names) for part in zip(parts, paths, strict=True)]
+    tables = [finite_numbers(*part, names) for part in zip(parts, paths, strict=True)]
     _columns.check_columns(tables[0], names, set(dequantize))
     steps, offsets = [0.0] * len(names), [0.0] * len(names)
     for i in map(names.index, dequantize):
@@ -129,7 +129,7 @@ def _table(
     return (data, tuple(steps), tuple(offsets)) if dequantize else (data, None, None)
 
 
-def _feature_names(
+def feature_names(
     known: list[str],
     context: Sequence[str],
     drop: Sequence[str],
@@ -156,8 +156,17 @@ def _feature_names(
     return names
 
 
-def _numbers(part: _files.Rows, path: str, names: Sequence[str]) -> np.ndarray:
-    """The named columns as float64 `[rows, columns]`, all finite."""
+def finite_numbers(
+    part: _files.Rows, path: str, names: Sequence[str], first: int = 0
+) -> np.ndarray:
+    """The named columns as float64 `[rows, columns]`, all finite.
+
+    Args:
+        part: Rows of a file.
+        path: The file.
+        names: The columns.
+        first: Number of the first of the rows, from 0.
+    """
     for name in names:
         if name not in part.frame.columns:
             raise ValueError(
@@ -171,8 +180,9 @@ def _numbers(part: _files.Rows, path: str, names: Sequence[str]) -> np.ndarray:
         column = int(bad.any(axis=0).argmax())
         row = int(bad[:, column].argmax())
         raise ValueError(
-            f"Every value must be a finite number; received row {row + 1} of {path}, "
-            f"where {_columns.describe(frame, row, column)}; mend the file (a category "
+            "Every value must be a finite number; received row "
+            f"{first + row + 1} of {path}, where "
+            f"{_columns.describe(frame, row, column)}; mend the file (a category "
             "is an integer 0, 1, ..), or leave the column out with "
             f"--drop={names[column]}."
         )
@@ -186,21 +196,16 @@ def _contexts(
     if not names:
         return [None] * len(parts), None
     _columns.check_names(names, list(parts[0].frame), "context")
-    tables = [_numbers(*part, names) for part in zip(parts, paths, strict=True)]
+    tables = [finite_numbers(*part, names) for part in zip(parts, paths, strict=True)]
     spec = _context_spec(tables, names)
-    return [_to_context(*t, spec) for t in zip(tables, paths, strict=True)], spec
+    return [to_context(*t, spec) for t in zip(tables, paths, strict=True)], spec
 
 
 def _context_spec(tables: list[np.ndarray], names: Sequence[str]) -> ContextSpec:
     numbers = tables[0]
     if len(numbers) > 1:
         for name, column in zip(names, numbers.T, strict=True):
-            if (column == column[0]).all():
-                raise ValueError(
-                    "A context must vary to tell a model anything; received only "
-                    f"{column[0]:g} in column '{name}'; leave it out with "
-                    f"--drop={name}."
-                )
+            require_varying(name, column.min(), column.max())
     classes = _columns.num_classes(numbers[:, 0]) if len(names) == 1 else None
     if classes is not None:
         return ContextSpec(
@@ -213,7 +218,19 @@ def _context_spec(tables: list[np.ndarray], names: Sequence[str]) -> ContextSpec
     return ContextSpec((len(names),), "float32", columns=tuple(names))
 
 
-def _to_context(numbers: np.ndarray, path: str, spec: ContextSpec) -> np.ndarray:
+def require_varying(name: str, low: float, high: float) -> None:
+    """Refuses a context column that is constant."""
+    if low == high:
+        raise ValueError(
+            "A context must vary to tell a model anything; received only "
+            f"{low:g} in column '{name}'; leave it out with --drop={name}."
+        )
+
+
+def to_context(
+    numbers: np.ndarray, path: str, spec: ContextSpec, first: int = 0
+) -> np.ndarray:
+    """Numbers of context columns in the form that models take; `first` as above."""
     if spec.num_classes is None:
         return numbers.astype(np.float32)
     known = np.isin(numbers[:, 0], np.arange(-1, spec.num_classes))
@@ -222,12 +239,13 @@ def _to_context(numbers: np.ndarray, path: str, spec: ContextSpec) -> np.ndarray
         raise ValueError(
             f"Labels run from 0 to {spec.num_classes - 1}, as in the training rows, or "
             f"are -1 where they are not known; received {numbers[row, 0]:g} in row "
-            f"{row + 1} of {path}; mend it, or show the class in training."
+            f"{first + row + 1} of {path}; mend it, or show the class in training."
         )
     return numbers[:, 0].astype(np.int32)
 
 
-def _refuse_columns(drop: Sequence[str], dequantize: Sequence[str], path: str) -> None:
+def refuse_columns(drop: Sequence[str], dequantize: Sequence[str], path: str) -> None:
+    """Refuses options that images have not."""
     for option, names in (("drop", drop), ("dequantize", dequantize)):
         if names:
             raise ValueError(
@@ -236,7 +254,8 @@ def _refuse_columns(drop: Sequence[str], dequantize: Sequence[str], path: str) -
             )
 
 
-def _pixels(part: _files.Rows, path: str) -> np.ndarray:
+def pixels(part: _files.Rows, path: str) -> np.ndarray:
+    """The images, uint8, a single channel squeezed."""
     x = part.images
     if x is None or x.dtype.kind not in "biu" or x.min() < 0 or x.max() > 255:
         received = "a table" if x is None else f"{x.dtype}, {x.min()} to {x.max()},"
@@ -248,7 +267,8 @@ def _pixels(part: _files.Rows, path: str) -> np.ndarray:
     return x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
 
 
-def _name(path: str) -> str:
+def name_of(path: str) -> str:
+    """The name of the data of a file."""
     file, _, array = path.rpartition(":")
     is_named = file.lower().endswith(".npz")
     return f"{Path(file).stem}-{array}" if is_named else Path(path).stem

@@ -55,10 +55,9 @@ def load(
         ValueError: If TFDS has no such set, or it has nothing this project can take.
         FileNotFoundError: If it is not prepared and cannot be downloaded.
     """
-    with _quiet():
-        builder = _builder(name, data_dir)
-        key, label_key = _choose_features(builder)
-        _prepare(builder, name)
+    with quiet():
+        builder = prepared(name, data_dir)
+        key, label_key = choose_features(builder)
         splits = _read_splits(builder, key, label_key, num_validation)
     feature = builder.info.features[key]
     shape = splits[0].x.shape[1:]
@@ -103,16 +102,15 @@ def load_factors(
         ValueError: If it has not exactly one image for each combination.
         FileNotFoundError: If it is not prepared and cannot be downloaded.
     """
-    with _quiet():
-        builder = _builder(name, data_dir)
-        _prepare(builder, name)
+    with quiet():
+        builder = prepared(name, data_dir)
         labels = builder.info.features
         sizes = tuple(labels[key].num_classes for key in features.values())
         shape = labels["image"].shape
         images = np.empty((math.prod(sizes), *shape), np.uint8)
         count = np.zeros(len(images), np.int64)
         for split in sorted(builder.info.splits):
-            for batch in _batches(builder, split, ("image", *features.values())):
+            for batch in batches(builder, split, ("image", *features.values())):
                 points = tuple(batch[key] for key in features.values())
                 index = np.ravel_multi_index(points, sizes)
                 images[index] = batch["image"]
@@ -129,6 +127,14 @@ def load_factors(
         return images[np.ravel_multi_index(tuple(points.T), sizes)]
 
     return Factors(tuple(features), sizes, render, categorical)
+
+
+def prepared(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    """The builder of a data set that has something to take, downloaded if need be."""
+    builder = _builder(name, data_dir)
+    choose_features(builder)
+    _prepare(builder, name)
+    return builder
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -148,7 +154,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         ) from error
 
 
-def _choose_features(builder: tfds.core.DatasetBuilder) -> tuple[str, str | None]:
+def choose_features(builder: tfds.core.DatasetBuilder) -> tuple[str, str | None]:
     """The feature to model and the class label, if there is one."""
     info = builder.info
     is_dict = isinstance(info.features, tfds.features.FeaturesDict)
@@ -198,18 +204,24 @@ def _prepare(builder: tfds.core.DatasetBuilder, name: str) -> None:
         ) from error
 
 
-def _read_splits(
-    builder: tfds.core.DatasetBuilder,
-    key: str,
-    label_key: str | None,
-    num_validation: int | None,
-) -> tuple[Split, Split, Split]:
+def stored_splits(builder: tfds.core.DatasetBuilder) -> list[str]:
+    """The splits that a set has; one of them must be for training."""
     stored = list(builder.info.splits)
     if "train" not in stored:
         raise ValueError(
             "A data set needs a train split; received "
             f"tfds:{builder.info.name} with {', '.join(stored)}; choose another."
         )
+    return stored
+
+
+def _read_splits(
+    builder: tfds.core.DatasetBuilder,
+    key: str,
+    label_key: str | None,
+    num_validation: int | None,
+) -> tuple[Split, Split, Split]:
+    stored = stored_splits(builder)
     keep_validation = "validation" in stored and num_validation is None
     train = _read(builder, "train", key, label_key)
     test = _read(builder, "test", key, label_key) if "test" in stored else None
@@ -248,7 +260,7 @@ def _read(
     label = None if label_key is None else np.empty(rows, np.int32)
     start = 0
     keys = (key,) if label_key is None else (key, label_key)
-    for batch in _batches(builder, name, keys):
+    for batch in batches(builder, name, keys):
         end = start + len(batch[key])
         x[start:end] = batch[key]
         if label is not None and label_key is not None:
@@ -259,22 +271,22 @@ def _read(
     return Split(x, label)
 
 
-def _batches(
+def batches(
     builder: tfds.core.DatasetBuilder, split: str, keys: tuple[str, ...]
 ) -> Iterator[dict[str, np.ndarray]]:
     """Some features of all rows of a split, in stored order."""
-    batches = builder.as_dataset(
+    dataset = builder.as_dataset(
         split=split,
         batch_size=_BATCH,
         shuffle_files=False,
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
         read_config=tfds.ReadConfig(try_autocache=False),
     )
-    yield from tfds.as_numpy(batches)
+    yield from tfds.as_numpy(dataset)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Holds back TFDS's logs and warnings, and most of its retries."""
     from tensorflow_datasets.core.download import downloader
 

@@ -11,7 +11,13 @@ _DATASET = flags.DEFINE_string(
     "dataset",
     None,
     "Name of a data set, tfds:NAME, or a .csv, .parquet, .npz or .npy file; by default "
-    "the recipe's own.",
+    "the recipe's own. Shards are a pattern (rows-*.parquet) or a directory/.",
+)
+_STREAM = flags.DEFINE_bool(
+    "stream",
+    None,
+    "Leave the rows of a .csv, .parquet or .npy file or of tfds:NAME on disk, as those "
+    "of shards and TFRecord files always are: for data larger than memory.",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where prepared data are kept.")
 _CONTEXT = flags.DEFINE_list("context", [], "Columns of your file to condition on.")
@@ -150,6 +156,7 @@ def main() -> None:
             "validation": _VALIDATION.value,
             "test": _TEST.value,
             "binarize": _BINARIZE.value,
+            "stream": _STREAM.value,
         },
         model_dir=_MODEL_DIR.value,
         seed=_SEED.value,

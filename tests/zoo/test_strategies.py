@@ -21,35 +21,46 @@ import tensorflow as tf
 from zoo import checkpoints, fitting, resuming, strategies, training
 from zoo.data import Split
 from zoo.strategies import Devices, Share, parse_cluster
+from zoo.streaming.stored import StoredRows
 from zoo.training import Options, train
 
 ROOT = Path(__file__).parents[2]
 ESTIMATE = {"mean": 0.0, "standard_error": 1.0, "rows": 6}
 
 
-def _split(rows):
-    return Split(np.arange(rows, dtype=np.float32)[:, np.newaxis])
+@pytest.fixture(params=["memory", "disk"])
+def split(request, tmp_path):
+    """Makes rows that are numbered from 0, in memory or on disk."""
+
+    def split(rows):
+        x = np.arange(rows, dtype=np.float32)[:, np.newaxis]
+        if request.param == "memory":
+            return Split(x)
+        np.save(tmp_path / "x.npy", x)
+        return Split(StoredRows(tmp_path / "x.npy"))
+
+    return split
 
 
 @pytest.mark.parametrize(("first", "count", "of"), [(0, 1, 2), (1, 1, 2), (1, 2, 3)])
-def test_shares_of_training_batches_make_up_the_batch(first, count, of):
+def test_shares_of_training_batches_make_up_the_batch(first, count, of, split):
     told = {"batch_size": 6, "steps": 3, "epochs": 2, "seed": 1, "done": 1}
-    whole = [b["x"] for b in fitting.training_batches(_split(20), **told)]
+    whole = [b["x"] for b in fitting.training_batches(split(20), **told)]
     share = Share(first, count, of)
-    parts = [b["x"] for b in fitting.training_batches(_split(20), **told, share=share)]
+    parts = [b["x"] for b in fitting.training_batches(split(20), **told, share=share)]
     assert len(parts) == len(whole) * count == 5 * count
     for number, part in enumerate(parts):
         batch, replica = divmod(number, count)
         np.testing.assert_array_equal(part, whole[batch][first + replica :: of])
 
 
-def test_shares_of_evaluation_batches_have_each_row_once():
-    split = _split(501)
-    batches = list(fitting.evaluation_batches(split, seed=3))
+def test_shares_of_evaluation_batches_have_each_row_once(split):
+    rows = split(501)
+    batches = list(fitting.evaluation_batches(rows, seed=3))
     expected = np.concatenate([inputs["seed"] for inputs, _, _ in batches])[:501]
     found = {}
     for first in range(3):
-        shared = fitting.evaluation_batches(split, seed=3, share=Share(first, 1, 3))
+        shared = fitting.evaluation_batches(rows, seed=3, share=Share(first, 1, 3))
         sizes = set()
         for inputs, weights, _ in shared:
             sizes.add(len(weights))
