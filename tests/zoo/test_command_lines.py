@@ -334,6 +334,22 @@ def test_questions_are_answered_without_tensorflow(name):
         assert "did you mean 'maf'?" in answer.err
 
 
+@pytest.mark.parametrize("command", ["evaluate", "sample", "score"])
+def test_a_recipe_that_a_model_dir_names_is_not_executed(
+    trained, folder, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained[0], "run")
+    (tmp_path / "run" / "evil.py").write_text("open('ran', 'w').close()")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    for name in ("run/evil.py", str(tmp_path / "run" / "evil.py")):
+        ModelDir("run").write("config.json", {**config, "model": name})
+        rows = [f"--input={folder / 'table.csv'}", "--output=scores.csv"]
+        answer = call(command, "--model_dir=run", *(rows if command == "score" else ()))
+        assert answer.code == 0, answer.err
+        assert not (tmp_path / "ran").exists()
+
+
 # Errors.
 
 TRAIN = {
