@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
+from tfgen.graphs import forget_graphs
 from zoo import evaluation, labels, pictures, registry, showing
 from zoo.checkpoints import Checkpoints
 from zoo.data import DataSet, load
@@ -209,8 +210,11 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
             print(f"{directory.path} holds this very run, finished; its report:")
             print(evaluation.describe(report, data.spec, plan.recipe.references))
             return report
-        with _explained(directory):
-            return _run(plan, model, stage, is_new=state == "new")
+        try:
+            with _explained(directory):
+                return _run(plan, model, stage, is_new=state == "new")
+        finally:
+            forget_graphs()  # Of one run after the other in a process.
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import flags
 from absl.testing import flagsaver
@@ -442,6 +443,11 @@ OTHERS = {
     ),
     "context": ("sample", [RUN, "--context=1"], "Only conditional models take a cont"),
     "samples": ("sample", [RUN, "--output=x.png"], "received --output=x.png. Give a n"),
+    "too many": (
+        "sample",
+        [RUN, "--num_samples=9999999999999"],
+        "received --num_samples=9999999999999 of 2 each. Draw fewer, each part with a ",
+    ),
     "nowhere": ("sample", [RUN, "--output={}/no/x.npz"], "received {}/no/x.npz. Make"),
     "column": (
         "score",
@@ -501,11 +507,23 @@ def test_a_traceback_is_shown_to_those_who_ask():
         call("train", "--model=mfa", "--traceback")
 
 
+NO_MEMORY = (
+    "error: Models and the rows of a step are held in memory; received more than there "
+    "is room for ({}). Give fewer rows or columns, a smaller --batch_size, or a "
+    "smaller model.\n"
+)
+
+
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
         (KeyboardInterrupt(), Answer(130, "", "interrupted\n")),
         (ArithmeticError("not finite"), Answer(1, "", "error: not finite\n")),
+        (MemoryError("7 TiB"), Answer(1, "", NO_MEMORY.format("7 TiB"))),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM\nof a node"),
+            Answer(1, "", NO_MEMORY.format("OOM")),
+        ),
         (TypeError("no number"), Answer(1, "", "error: no number\n")),
     ],
     ids=lambda value: type(value).__name__,
