@@ -60,7 +60,7 @@ def test_many_runs_take_no_more_than_a_few(tmp_path, capsys):
             measured[number] = (_resident(), files, graphs)
             with capsys.disabled():
                 print(
-                    f"\nafter {number} runs: {measured[number][0]:.0f} MiB, {files} open "
+                    f"\nafter {number} runs {measured[number][0]:.0f} MiB, {files} open "
                     f"files, {graphs} graphs"
                 )
     first, last = measured[10], measured[RUNS]
