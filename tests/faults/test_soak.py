@@ -59,10 +59,8 @@ def test_many_runs_take_no_more_than_a_few(tmp_path, capsys):
             graphs = sum(isinstance(o, FuncGraph) for o in gc.get_objects())
             measured[number] = (_resident(), files, graphs)
             with capsys.disabled():
-                print(
-                    f"\nafter {number} runs {measured[number][0]:.0f} MiB, {files} open "
-                    f"files, {graphs} graphs"
-                )
+                memory = f"{measured[number][0]:.0f} MiB"
+                print(f"\n{number} runs: {memory}, {files} open files, {graphs} graphs")
     first, last = measured[10], measured[RUNS]
     assert last[0] - first[0] < ALLOWED
     assert last[1] <= first[1] + 2
