@@ -2,7 +2,6 @@
 
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export import BATCH_SIZES
+from zoo._arrays import open_npy, read_npz
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # Rows of a .csv in memory at a time.
 _ROWS = 10_000
-_UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
 
 
 def row_seeds(seed: int, rows: int, first: int = 0) -> np.ndarray:
@@ -130,24 +129,19 @@ def _read_arrays(
     name = _data_input(path, inputs) if is_npy else ""
     try:
         if is_npy:
-            return {name: np.lib.format.open_memmap(path, mode="r")}
-        # Of a file that is no archive, NumPy leaves open what it has opened itself.
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                raise ValueError("it is an .npy")
-            found = loaded.files
-            arrays = {name: loaded[name] for name in inputs if name in found}
-    except _UNREADABLE as error:
+            return {name: open_npy(path)}
+        arrays = read_npz(path, inputs)
+    except ValueError as error:
         raise ValueError(
             f"A file of arrays must hold plain arrays; received {path}, which does not "
-            f"({' '.join(str(error).split())[:100]}). Write it again with np.save or "
-            "np.savez."
+            f"({str(error)[:100]}). Write it again with np.save or np.savez."
         ) from None
     if set(inputs) - set(arrays) - {"seed"}:
+        with zipfile.ZipFile(path) as archive:
+            found = [name.removesuffix(".npy") for name in archive.namelist()]
         raise ValueError(
             f"An .npz has arrays named as the inputs, {', '.join(inputs)}; received "
-            f"{path} with {', '.join(found) or 'none'}. Rename its arrays."
+            f"{path} with {', '.join(found)[:200] or 'none'}. Rename its arrays."
         )
     return arrays
 

@@ -104,7 +104,7 @@ class Rest(Transport):
             raise Failure(Status.AWAY, reason) from None
         try:
             content = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if response.ok:
             if content is None:

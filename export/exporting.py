@@ -6,7 +6,6 @@ import math
 import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from export.serving_config import choose_base_path, write_configs
 from export.versions import check_name, locked, new_version
 from export.warmup import write_warmup
 from tfgen import Signature
+from zoo._arrays import read_npz
 from zoo.data import DataSpec
 from zoo.evaluation import input_specs
 from zoo.model_dir import Json, ModelDir
@@ -138,9 +138,8 @@ def _examples(run: Run) -> dict[str, np.ndarray]:
             "has none. Train anew: python -m zoo.train --overwrite ..."
         )
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        return read_npz(path)
+    except ValueError as error:
         raise ValueError(
             f"{path} cannot be read ({error}). Restore it, or train anew with "
             "--overwrite."

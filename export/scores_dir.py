@@ -183,8 +183,11 @@ class ScoresDir:
 
     def _read_json(self, name: str) -> Json:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"it is a {type(content).__name__}")
+            return content
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{self.path / name} is not valid JSON ({error}). Give another "
                 "--output, or remove the directory."

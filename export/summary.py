@@ -86,7 +86,7 @@ def read_about(path: Path) -> Json | None:
         return None
     try:
         about = _printable(json.loads(file.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise _damaged(path) from None
     if not isinstance(about, dict):
         raise _damaged(path)

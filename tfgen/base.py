@@ -285,7 +285,15 @@ class GenerativeModel(Serializable, keras.Model):
             num_samples: How many.
             seed: Any integer.
             context: For conditional models, one context a sample.
+
+        Raises:
+            ValueError: If there can be no such number, or not one context for each.
         """
+        if num_samples < 0:
+            raise ValueError(
+                f"sample draws 0 rows or more; received num_samples={num_samples}. "
+                "Give a number such as 1000."
+            )
         seeds = random.row_seeds(seed, tf.range(num_samples))
         if context is not None:
             given = tf.convert_to_tensor(context)

@@ -7,8 +7,8 @@ of a .csv, .parquet or .npy file that is read in batches.
 
 import dataclasses
 import glob
+import math
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from zoo import _frames
+from zoo._arrays import open_npy, read_npz
 from zoo._frames import suffix, unreadable
 
 _ARRAY = re.compile(r"(.+\.npz):([^:/\\]+)", re.IGNORECASE)
@@ -205,11 +206,8 @@ def _locate(path: str) -> tuple[str, str | None]:
 def _arrays(file: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz; the array of an .npy, not read yet, under no name."""
     try:
-        if suffix(file) == ".npy":
-            return {"": np.load(file, mmap_mode="r", allow_pickle=False)}
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        return {"": open_npy(file)} if suffix(file) == ".npy" else read_npz(file)
+    except ValueError as error:
         raise unreadable(file, error) from error
 
 
@@ -238,6 +236,13 @@ def _rows(x: np.ndarray, extra: dict[str, np.ndarray], path: str) -> Rows:
             f"[rows, height, width]; received shape {x.shape}, dtype {x.dtype} in "
             f"{path}; reshape or convert it."
         )
+    if not math.prod(x.shape[1:]):
+        raise ValueError(
+            f"A row holds at least one number; received shape {x.shape} in {path}; "
+            "write the rows again."
+        )
+    if x.ndim == 2:
+        _frames.check_width(x.shape[1], path)
     for key, array in extra.items():
         if array.shape != x.shape[:1]:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Reads the columns of a .csv or .parquet file, a part of its rows at a time."""
 
 import bisect
+import collections
 import csv
 import itertools
 import warnings
@@ -8,14 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import pyarrow
 from pyarrow import parquet
+
+# What a frame of a part of the rows may have, whatever the width: 128 MiB.
+_MOST_CELLS = 2**24
+# Of a .parquet file: values for each byte of it, from a gibibyte in memory on.
+_MOST_REPEATS = 100
+MOST_COLUMNS = 100_000
 
 
 def csv_chunks(file: str, rows: int | None) -> Iterator[pd.DataFrame]:
     """Frames of at most `rows` rows, or one frame of all rows."""
+    names, separator = _csv_header(file)
+    if rows is None:
+        _check_lines(file, len(names))
+        most = 2**62
+    else:
+        most = min(rows, max(1, _MOST_CELLS // len(names)))
     try:
-        names, separator = _csv_header(file)
         # With one column a blank line is a missing value, otherwise it is no row.
         reader = pd.read_csv(
             file,
@@ -25,31 +36,42 @@ def csv_chunks(file: str, rows: int | None) -> Iterator[pd.DataFrame]:
             index_col=False,
             skip_blank_lines=len(names) > 1,
             low_memory=False,
-            chunksize=rows or 2**62,
+            chunksize=most,
         )
-        with reader, warnings.catch_warnings():
-            # Rows longer than the header are a warning, and would be cut.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            yield from reader
+        with reader:
+            while (frame := _next(reader)) is not None:
+                yield frame
     except pd.errors.ParserWarning as error:
         raise ValueError(
             "A row has as many values as the header has names; received longer rows "
             f"in {file}; name every column."
         ) from error
-    except (pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
+    except Exception as error:  # Of a broken file parsers raise whatever they like.
         raise unreadable(file, error) from error
 
 
+def _next(reader: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
+    with warnings.catch_warnings():
+        # Rows longer than the header are a warning, and would be cut.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return next(reader, None)
+
+
 def _csv_header(file: str) -> tuple[list[str], str]:
-    with open(file, encoding="utf-8-sig", newline="") as text:
-        first = next((line for line in text if line.strip()), "")
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as text:
+            first = next((line for line in text if line.strip()), "")
+        separator = max(",;\t", key=first.count)
+        header = next(csv.reader([first], delimiter=separator), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise unreadable(file, error) from error
     if not first:
         raise ValueError(
             f"The first row names the columns; received blank lines alone in {file}; "
             "write the rows into it."
         )
-    separator = max(",;\t", key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+    names = [name.strip() for name in header]
+    check_width(len(names), file)
     where = f"received {first.strip()[:60]!r} in {file}"
     if "" in names:
         raise ValueError(
@@ -57,7 +79,8 @@ def _csv_header(file: str) -> tuple[list[str], str]:
             f"{names.index('') + 1} is missing; name the column, or write the file "
             "without an index."
         )
-    twice = next((name for name in names if names.count(name) > 1), None)
+    counts = collections.Counter(names)
+    twice = next((name for name in names if counts[name] > 1), None)
     if all(map(_is_number, names)) and names != [str(i) for i in range(len(names))]:
         raise ValueError(
             f"The first row names the columns; {where}, which is numbers; "
@@ -79,10 +102,59 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _check_lines(file: str, columns: int) -> None:
+    """Raises ValueError where short rows would be filled up beyond all measure."""
+    lines = 0
+    with open(file, "rb") as source:
+        while part := source.read(2**20):
+            lines += part.count(b"\n")
+    # A row takes a byte a value at least: a separator, or the end of the line.
+    if lines * columns > max(8 * _MOST_CELLS, 2 * Path(file).stat().st_size):
+        raise ValueError(
+            "A row has as many values as the header has names; received "
+            f"{lines:,} lines below {columns:,} names in {file}, which has not as many "
+            "bytes; write the rows whole."
+        )
+
+
+def check_width(columns: int, path: str) -> None:
+    """Refuses tables of too many columns, before anything is done for each of them.
+
+    Args:
+        columns: How many.
+        path: The file, for the message.
+
+    Raises:
+        ValueError: If they are too many.
+    """
+    if columns > MOST_COLUMNS:
+        raise ValueError(
+            f"A table has at most {MOST_COLUMNS:,} columns; received {columns:,} in "
+            f"{path}; leave some out of the file, or write images as an array [rows, "
+            "height, width]."
+        )
+
+
 def read_parquet(file: str) -> pd.DataFrame:
     """The whole file."""
     with _open_parquet(file) as source:
-        return _named(source.read().to_pandas(), file)
+        metadata = source.metadata
+        cells, size = (
+            metadata.num_rows * metadata.num_columns,
+            Path(file).stat().st_size,
+        )
+        # Repeated values take next to nothing in a file, and 8 bytes each in memory.
+        if cells > max(8 * _MOST_CELLS, _MOST_REPEATS * size):
+            raise ValueError(
+                "A table whose values hardly ever repeat takes about a byte for each; "
+                f"received {metadata.num_rows:,} rows of {metadata.num_columns:,} "
+                f"columns in the {size:,} bytes of {file}; leave columns or rows out."
+            )
+        try:
+            frame = source.read().to_pandas()
+        except Exception as error:
+            raise unreadable(file, error) from error
+        return _named(frame, file)
 
 
 def parquet_batches(
@@ -97,8 +169,17 @@ def parquet_batches(
 
     def batches() -> Iterator[pd.DataFrame]:
         with _open_parquet(file) as source:
-            for batch in source.iter_batches(rows, range(group, len(starts))):
-                yield _named(batch.to_pandas(), file)
+            most = min(rows, max(1, _MOST_CELLS // source.metadata.num_columns))
+            parts = source.iter_batches(most, range(group, len(starts)))
+            while True:
+                try:
+                    batch = next(parts, None)
+                    frame = None if batch is None else batch.to_pandas()
+                except Exception as error:
+                    raise unreadable(file, error) from error
+                if frame is None:
+                    return
+                yield _named(frame, file)
 
     return starts[group] if starts else 0, batches()
 
@@ -120,9 +201,16 @@ def parquet_size(file: str) -> int:
 def _open_parquet(file: str) -> parquet.ParquetFile:
     try:
         # Row groups are read a page at a time: many files are one group of all rows.
-        return parquet.ParquetFile(file, buffer_size=2**16, pre_buffer=False)
-    except pyarrow.ArrowException as error:
+        source = parquet.ParquetFile(file, buffer_size=2**16, pre_buffer=False)
+    except Exception as error:
         raise unreadable(file, error) from error
+    check_width(source.metadata.num_columns, file)
+    if not source.metadata.num_columns:
+        raise ValueError(
+            f"A table has at least one column; received none in {file}; write the rows "
+            "again."
+        )
+    return source
 
 
 def _named(frame: pd.DataFrame, file: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo._arrays import read_npz
 from zoo.model_dir import Json, ModelDir, Replacing, differences
 
 _KEPT = 2
@@ -218,7 +219,10 @@ class Checkpoints:
             OSError: If it cannot be read.
         """
         # Nothing is taken from either file before both are known to be as written.
-        state = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            state = None
         if not isinstance(state, dict):
             raise ValueError("it is damaged")
         arrays = path.with_suffix(".npz")
@@ -226,11 +230,10 @@ class Checkpoints:
             raise ValueError("it is damaged")
         if state.get("format") != _FORMAT:
             raise ValueError("another version of the project wrote it")
-        differing = differences(state["config"], self._config)
+        differing = differences(state.get("config", {}), self._config)
         if differing:
             raise ValueError(f"it is of another run ({'; '.join(differing)})")
-        with np.load(arrays, allow_pickle=False) as file:
-            return Checkpoint(state, dict(file))
+        return Checkpoint(state, read_npz(arrays))
 
 
 def _digest(state: Json, arrays: Path) -> str:

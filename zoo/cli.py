@@ -51,11 +51,30 @@ def run(main: Callable[..., None], argument: str | None = None) -> None:
                 raise
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
+        except Exception as error:
+            if _TRACEBACK.value or not _is_out_of_memory(error):
+                raise
+            reason = str(error).partition("\n")[0] or "of unknown size"
+            print(
+                "error: Models and the rows of a step are held in memory; received "
+                f"more than there is room for ({reason}). Give fewer rows or columns, "
+                "a smaller --batch_size, or a smaller model.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
 
     app.run(wrapped)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    return isinstance(error, MemoryError) or (
+        tensorflow is not None
+        and isinstance(error, tensorflow.errors.ResourceExhaustedError)
+    )
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from zoo import cli
+from zoo import cli, registry
 
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir",
@@ -43,14 +43,19 @@ def main() -> None:
         print(seeds.describe(seeds.tabulate(directory.seeds)))
         return
     run = open_run(_MODEL_DIR.value, _MODEL.value)
-    recipe = _MODEL.value or run.config["model"]
-    own = run.config.get("recipe") is not None and _MODEL.value is None
-    references = () if own else find_recipe(recipe).references
+    recipe, name = _MODEL.value, run.config["model"]
+    own = run.config.get("recipe") is not None
+    # A path in a model_dir, which may come from a stranger, is never executed.
+    if recipe is None and not own and name in registry.names("models"):
+        recipe = name
+    references = () if recipe is None else find_recipe(recipe).references
     data = run.load_data(_DATA_DIR.value)
     numbers = report_on(
         run.model, data, num_importance_samples=_NUM_IMPORTANCE_SAMPLES.value
     )
-    print(describe({**run.report, **numbers}, run.spec, references))
+    with run.directory.reading("report.json"):
+        text = describe({**run.report, **numbers}, run.spec, references)
+    print(text)
 
 
 if __name__ == "__main__":

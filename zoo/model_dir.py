@@ -32,6 +32,8 @@ _WRITTEN = (
     "checkpoints/.tmp-*",
 )
 _LOGS = "logs/**/events.out.tfevents.*"
+# A model_dir may come from a stranger: through these, files elsewhere would be changed.
+_NO_LINKS = (_LOCK, "logs", "logs/train", "logs/validation", "checkpoints", "teacher")
 
 
 class ModelDir:
@@ -63,6 +65,7 @@ class ModelDir:
             ValueError: If the directory holds another run, or something else.
             OSError: If it cannot be written.
         """
+        self._refuse_links()
         state = "new"
         if self.path.is_dir() and not self.is_free:
             if not self._holds_a_run():
@@ -96,6 +99,19 @@ class ModelDir:
             ) from None
         return state
 
+    def _refuse_links(self) -> None:
+        """Raises ValueError where a run would write or remove what lies elsewhere."""
+        part_of_another = self.path.name == "teacher" or _SEED.fullmatch(self.path.name)
+        paths = [self.path] if part_of_another else []
+        paths += [self.path / name for name in _NO_LINKS]
+        link = next((path for path in paths if path.is_symlink()), None)
+        if link is not None:
+            raise ValueError(
+                f"What a run writes lies in its own model_dir; received {link}, which "
+                f"is a link to {os.readlink(link)}. Remove the link, or give another "
+                "--model_dir."
+            )
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Within it no other process may be; the kernel ends it with the process.
@@ -112,7 +128,7 @@ class ModelDir:
                 import fcntl
 
                 self.path.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(path.open("a"))
+                file = stack.enter_context(open(path, "a", opener=_not_by_link))
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     # The one that had it may have removed it since it was opened.
@@ -214,20 +230,15 @@ class ModelDir:
             FileNotFoundError: If there is none.
             ValueError: If the file is damaged, or needs classes of a user's recipe.
         """
-        import keras
-
-        import tfgen  # noqa: F401  (registers the classes that the file names)
+        # Imports TensorFlow.
+        from zoo import _keras_files
 
         self._require("model.keras")
         try:
-            return keras.saving.load_model(
-                self.path / "model.keras", compile=False, safe_mode=True
-            )
-        except (TypeError, ValueError, KeyError, OSError) as error:
-            # Keras goes on with advice and the whole configuration.
-            reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+            return _keras_files.load_model(self.path / "model.keras")
+        except ValueError as error:
             raise ValueError(
-                f"{self.path / 'model.keras'} cannot be read as a model ({reason}). If "
+                f"{self.path / 'model.keras'} cannot be read as a model ({error}). If "
                 "the recipe is a file of yours, give it again as "
                 "--model=path/to/recipe.py; else train anew, --overwrite."
             ) from error
@@ -239,12 +250,39 @@ class ModelDir:
             ValueError: If it is damaged.
         """
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"it is a {type(content).__name__}")
+        except (ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise ValueError(
-                f"{self.path / name} is not valid JSON ({error}). Restore it, or train "
-                "anew with --overwrite."
+                f"{self.path / name} is not valid JSON ({reason}). Restore it, or "
+                "train anew with --overwrite."
             ) from None
+        return content
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """Within it, what goes wrong is the fault of what a file holds.
+
+        Raises:
+            ValueError: In place of the errors of looking into it.
+        """
+        try:
+            yield
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RuntimeError,  # Of a generator without the first item.
+            TypeError,
+            ValueError,
+        ) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(
+                f"{self.path / name} is not as a run writes it ({reason}). Restore it, "
+                "or train anew with --overwrite."
+            ) from error
 
     def write(self, name: str, content: Mapping[str, object]) -> None:
         """Writes a JSON file, beside and renamed, so that it is whole or absent."""
@@ -291,7 +329,9 @@ class ModelDir:
         pictures = [f"{name}.png" for name in ("training", "samples", *PICTURES)]
         for pattern in (*_WRITTEN, *pictures, *(() if keep else (_LOGS,))):
             for path in self.path.glob(pattern):
-                path.unlink()
+                # Not through a link: what is there is not of this run.
+                if path.parent.resolve().is_relative_to(self.path.resolve()):
+                    path.unlink()
         if not keep:
             self.remove_checkpoints()
 
@@ -301,6 +341,8 @@ class ModelDir:
         Args:
             but: Names, without suffix, of those that stay.
         """
+        if self.checkpoints.is_symlink():
+            return
         for suffix in ("json", "npz"):  # A checkpoint without the first is none.
             for path in self.checkpoints.glob(f"*.{suffix}"):
                 if path.stem.isdecimal() and path.stem not in but:
@@ -310,7 +352,7 @@ class ModelDir:
 
     def _remove(self) -> None:
         """Removes a run and its directory, but for files that are not of the run."""
-        if not self._holds_a_run():
+        if self.path.is_symlink() or not self._holds_a_run():
             return
         self.clear()
         self.teacher._remove()
@@ -341,6 +383,8 @@ class Replacing:
                 "A file is written into a directory that exists; received "
                 f"{self._target}. Make {self._target.parent}, or write elsewhere."
             )
+        # Through a link that a stranger has put there, another file would be written.
+        self._temporary.unlink(missing_ok=True)
         return self._temporary
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -350,6 +394,11 @@ class Replacing:
                 os.replace(self._temporary, self._target)
         finally:
             self._temporary.unlink(missing_ok=True)
+
+
+def _not_by_link(path: str, flags: int) -> int:
+    """Opens a file of that very name, and not one that a link of this name is to."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _flush(path: Path) -> None:

@@ -13,6 +13,7 @@ from zoo.evaluation import Scorer
 from zoo.model_dir import Replacing, save_arrays
 from zoo.runs import Run
 
+_MOST_NUMBERS = 2**31
 _CHUNK = 1000
 _IMAGES = 100
 _MOST_TEST_ROWS = 100_000
@@ -181,6 +182,12 @@ def write_samples(
         raise ValueError(
             f"Samples go into an .npz file; received --output={output}. Give a name "
             "that ends with .npz."
+        )
+    if num_samples * run.spec.num_features > _MOST_NUMBERS:
+        raise ValueError(
+            f"Samples are held in memory, at most {_MOST_NUMBERS:,} numbers; received "
+            f"--num_samples={num_samples} of {run.spec.num_features} each. Draw fewer, "
+            "each part with a --seed and an --output of its own."
         )
     if context is None:
         contexts = picture_contexts(data, num_samples)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tfgen import ConcreteMixtureVAE, Distillation, GenerativeModel
+from tfgen.graphs import forget_graphs
 from zoo import evaluation, labels, pictures, registry, showing, strategies
 from zoo.checkpoints import Checkpoints
 from zoo.data import DataSet, load
@@ -232,8 +233,11 @@ def run_plan(plan: Plan, stage: str = "") -> Json:
             print(f"{directory.path} holds this very run, finished; its report:")
             print(evaluation.describe(report, data.spec, plan.recipe.references))
             return report
-        with _explained(directory):
-            return _run(plan, model, stage, is_new=state == "new")
+        try:
+            with _explained(directory):
+                return _run(plan, model, stage, is_new=state == "new")
+        finally:
+            forget_graphs()  # Of one run after the other in a process.
 
 
 @contextlib.contextmanager

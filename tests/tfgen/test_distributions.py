@@ -675,6 +675,25 @@ def test_grey_values_have_the_cross_entropy():
     assert Bernoulli([2], MLP(1, [], 2)).normalized
 
 
+def test_what_is_no_bit_has_no_probability():
+    layer = Bernoulli([1], constant([0.4]), dtype="float64")
+    x = tf.constant([[0.0], [1.0], [2.0], [-1.0], [0.5], [np.inf], [np.nan]], "float64")
+    with tf.GradientTape() as tape:
+        log_prob = layer(x, tf.zeros([7, 1], "float64"))
+        told = tf.reduce_sum(log_prob[:2])
+    inside = -np.log1p(np.exp([0.4, -0.4]))
+    none = [-np.inf] * 4 + [np.nan]
+    np.testing.assert_allclose(log_prob, [*inside, *none], rtol=1e-9)
+    # Of bits gradients are those of the formula alone.
+    for gradient in tape.gradient(told, tape.watched_variables()):
+        assert np.all(np.isfinite(gradient))
+    grey = GreyBernoulli([1], 5, constant([0.4]), dtype="float64")
+    x = tf.constant([[4.0], [4.5], [-1.0], [np.nan]], "float64")
+    log_prob = grey(x, tf.zeros([4, 1], "float64"))
+    expected = [-np.log1p(np.exp(-0.4)), -np.inf, -np.inf, np.nan]
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-9)
+
+
 def test_discretized_logistic_refuses_one_level():
     with pytest.raises(ValueError, match="at least 2 levels; received levels=1"):
         DiscretizedLogistic([2], 1, MLP(1, [], 4))

@@ -668,6 +668,13 @@ def test_training_refuses_what_would_only_broadcast(name):
             method(x)
 
 
+def test_no_samples_are_drawn_but_not_less():
+    model = DensityModel(StandardNormal([2]))
+    assert model.sample(0).shape == (0, 2)
+    with pytest.raises(ValueError, match="0 rows or more; received num_samples=-1. Gi"):
+        model.sample(-1)
+
+
 def test_samples_need_a_context_each():
     model, inputs = make("conditional nsf")
     with pytest.raises(ValueError, match=r"num_samples=5 and a context of .*\(24, 3\)"):

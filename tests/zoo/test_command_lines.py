@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import flags
 from absl.testing import flagsaver
@@ -356,6 +357,22 @@ def test_questions_are_answered_without_tensorflow(name):
         assert "did you mean 'maf'?" in answer.err
 
 
+@pytest.mark.parametrize("command", ["evaluate", "sample", "score"])
+def test_a_recipe_that_a_model_dir_names_is_not_executed(
+    trained, folder, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained[0], "run")
+    (tmp_path / "run" / "evil.py").write_text("open('ran', 'w').close()")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    for name in ("run/evil.py", str(tmp_path / "run" / "evil.py")):
+        ModelDir("run").write("config.json", {**config, "model": name})
+        rows = [f"--input={folder / 'table.csv'}", "--output=scores.csv"]
+        answer = call(command, "--model_dir=run", *(rows if command == "score" else ()))
+        assert answer.code == 0, answer.err
+        assert not (tmp_path / "ran").exists()
+
+
 # Errors.
 
 TRAIN = {
@@ -448,6 +465,11 @@ OTHERS = {
     ),
     "context": ("sample", [RUN, "--context=1"], "Only conditional models take a cont"),
     "samples": ("sample", [RUN, "--output=x.png"], "received --output=x.png. Give a n"),
+    "too many": (
+        "sample",
+        [RUN, "--num_samples=9999999999999"],
+        "received --num_samples=9999999999999 of 2 each. Draw fewer, each part with a ",
+    ),
     "nowhere": ("sample", [RUN, "--output={}/no/x.npz"], "received {}/no/x.npz. Make"),
     "no run": ("report", [], "Tables are of finished runs; received none. Give their"),
     "not finished": ("report", ["{}/half"], "has a report.json; received {}/half"),
@@ -514,11 +536,23 @@ def test_a_traceback_is_shown_to_those_who_ask():
         call("train", "--model=mfa", "--traceback")
 
 
+NO_MEMORY = (
+    "error: Models and the rows of a step are held in memory; received more than there "
+    "is room for ({}). Give fewer rows or columns, a smaller --batch_size, or a "
+    "smaller model.\n"
+)
+
+
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
         (KeyboardInterrupt(), Answer(130, "", "interrupted\n")),
         (ArithmeticError("not finite"), Answer(1, "", "error: not finite\n")),
+        (MemoryError("7 TiB"), Answer(1, "", NO_MEMORY.format("7 TiB"))),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM\nof a node"),
+            Answer(1, "", NO_MEMORY.format("OOM")),
+        ),
         (TypeError("no number"), Answer(1, "", "error: no number\n")),
     ],
     ids=lambda value: type(value).__name__,

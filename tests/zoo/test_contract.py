@@ -291,6 +291,11 @@ def _assert_runs_in_a_session(path, default, examples):
                 expected = examples[f"{name}/{key}"]
                 expected = np.resize(expected, [len(values), *expected.shape[1:]])
                 np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
+        for name, signature in loaded.signature_def.items():
+            if not name.startswith("_") and name != "serving_default":
+                _assert_a_bad_row_is_alone(
+                    session, signature, examples, name == default
+                )
         operations = {node.op for node in loaded.graph_def.node}
         for function in loaded.graph_def.library.function:
             operations.update(node.op for node in function.node_def)
@@ -300,6 +305,64 @@ def _assert_runs_in_a_session(path, default, examples):
         }
         for name in operations - own:
             assert op_def_registry.get(name) is not None, name
+
+
+# Rows of each input, and what stands in them; zeros are good values.
+BAD_ROWS = {
+    "float": {1: np.nan, 2: np.inf, 3: -np.inf, 5: 1e38},
+    "uint8": {1: 255, 3: 200},
+    "int32": {1: 2**31 - 1, 3: -(2**31)},
+}
+
+
+def _assert_a_bad_row_is_alone(session, signature, examples, is_default):
+    """Other rows have the very bits that they have without it, and no row has numbers
+
+    for data that are none: NaN gives NaN, and an impossible value a density of zero.
+    """
+    rows = 8
+    good = {
+        name: examples[name][:rows]
+        if name in examples
+        else np.zeros([rows, *shape[1:]])
+        for name, shape in (
+            (name, [d.size for d in info.tensor_shape.dim])
+            for name, info in signature.inputs.items()
+        )
+    }
+
+    def ask(inputs):
+        given = {signature.inputs[k].name: values for k, values in inputs.items()}
+        asked = {k: tensor.name for k, tensor in signature.outputs.items()}
+        return session.run(asked, given)
+
+    expected = ask(good)
+    for name, values in good.items():
+        kind = "float" if values.dtype.kind == "f" else str(values.dtype)
+        bad_rows = BAD_ROWS[kind]
+        bad = values.copy()
+        for row, value in bad_rows.items():
+            bad[row].flat[0] = value
+            if bad.ndim == 1:
+                bad[row] = value
+        answers = ask({**good, name: bad})
+        others = [row for row in range(rows) if row not in bad_rows]
+        for key, answer in answers.items():
+            np.testing.assert_array_equal(answer[others], expected[key][others])
+        if is_default and name == "x":
+            first, *_ = (v for k, v in answers.items() if k in MAIN)
+            if kind == "float":
+                assert np.isnan(first[1]), first
+                assert not np.isfinite(first[[2, 3]]).any(), first
+            else:
+                assert np.isneginf(first[list(bad_rows)]).all(), first
+    none = {name: values[:0] for name, values in good.items()}
+    for key, answer in ask(none).items():
+        assert answer.shape == (0, *expected[key].shape[1:])
+
+
+# The first term of each kind of model.
+MAIN = ("log_prob", "elbo", "reconstruction")
 
 
 def test_a_served_sample_depends_on_its_seed_alone(case):

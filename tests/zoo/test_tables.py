@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from zoo import _columns, data, tables
+from zoo import _columns, _frames, data, tables
 
 ROWS = 60
 
@@ -273,6 +273,42 @@ def test_a_sum_is_found_among_other_columns(folder):
     frame["e"] = 100 - frame.a - 7 * frame.c
     with pytest.raises(ValueError, match="constant: a, c, e; leave one out"):
         data.load(_write(frame, "x.csv"))
+
+
+def test_a_million_columns_are_refused_before_their_rows(folder, monkeypatch):
+    width = 10**6
+    (folder / "x.csv").write_text(",".join(f"c{i}" for i in range(width)) + "\n1,2\n")
+    np.save("x.npy", np.zeros([10, width], np.uint8))
+    np.savez("x.npz", np.zeros([10, width], np.uint8))
+    spec = data.DataSpec("a", (1,), "float32", columns=("c1",))
+    for file in ("x.csv", "x.npy", "x.npz"):
+        message = f"at most 100,000 columns; received 1,000,000 in {file}; leave some"
+        with pytest.raises(ValueError, match=message):
+            data.load(file)
+        with pytest.raises(ValueError, match=message):
+            next(tables.iterate_rows(file, spec, 10))
+    monkeypatch.setattr(_frames, "MOST_COLUMNS", 3)
+    _write(_frame(), "x.parquet")
+    with pytest.raises(ValueError, match="at most 3 columns; received 6 in x.parquet"):
+        data.load("x.parquet")
+
+
+def test_many_columns_are_checked(folder):
+    # All pairs of columns would be 8 million comparisons.
+    x = np.random.default_rng(0).standard_normal([30, 4000])
+    np.save("x.npy", x)
+    assert data.load("x.npy").spec.num_features == 4000
+    x[:, 3999] = x[:, 1234]
+    np.save("x.npy", x)
+    with pytest.raises(ValueError, match="same values in '1234' and '3999'; leave one"):
+        data.load("x.npy")
+
+
+def test_zeros_are_equal_whatever_their_sign(folder):
+    a = np.where(np.arange(ROWS) == 7, 0.0, np.sin(np.arange(ROWS)))
+    _write(pd.DataFrame({"a": a, "b": np.where(a == 0, -0.0, a)}), "x.parquet")
+    with pytest.raises(ValueError, match="same values in 'a' and 'b'"):
+        data.load("x.parquet")
 
 
 BAD_OPTIONS = {

@@ -1,5 +1,6 @@
 """Bernoulli whose logits a network computes."""
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -75,7 +76,8 @@ class _Bits(tfd.Bernoulli):
     """TFP's distribution, with one logarithm for each bit in place of two."""
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        return -tf.math.softplus((1.0 - 2.0 * x) * self.logits)
+        log_prob = -tf.math.softplus((1.0 - 2.0 * x) * self.logits)
+        return log_prob + _impossible((x != 0) & (x != 1), x)
 
 
 class _Greys(tfd.Distribution):
@@ -95,7 +97,8 @@ class _Greys(tfd.Distribution):
         )
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        return x / self._white * self._logits - tf.math.softplus(self._logits)
+        log_prob = x / self._white * self._logits - tf.math.softplus(self._logits)
+        return log_prob + _impossible((x < 0) | (x > self._white), x)
 
     def _mean(self) -> tf.Tensor:
         return self._white * tf.sigmoid(self._logits)
@@ -108,3 +111,11 @@ class _Greys(tfd.Distribution):
 
     def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.shape(self._logits)
+
+
+def _impossible(is_outside: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """What is added where `x` is none of the values: a formula would take it for one.
+
+    NaN is added to, and so stays NaN.
+    """
+    return tf.where(is_outside, -math.inf, tf.zeros_like(x))

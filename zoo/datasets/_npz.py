@@ -1,12 +1,12 @@
 """Data sets in an `.npz` file that the user writes once, from published originals."""
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from zoo._arrays import read_npz
 from zoo._frames import unreadable
 
 
@@ -80,9 +80,8 @@ def open_arrays(
             f"received {received}; write it, with {contents}, from {origin}."
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in keys if key in file}, path
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        return read_npz(path, keys), path
+    except ValueError as error:
         raise unreadable(str(path), error) from error
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo._arrays import read_npz
+from zoo._frames import unreadable
 from zoo.data import DataSet, DataSpec, split_rows
 
 _URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/00265/CASP.csv"
@@ -75,10 +77,15 @@ def _collection(data_dir: str | None) -> np.ndarray:
             "leave --data_dir out to download it."
         )
     if npz.is_file() and not csv.is_file():
-        with np.load(npz, allow_pickle=False) as arrays:
-            if "protein" not in arrays:
-                raise _unexpected(npz, f"the arrays {', '.join(arrays)}")
-            x = arrays["protein"].astype(np.float64)
+        try:
+            arrays = read_npz(npz, ["protein"])
+        except ValueError as error:
+            raise unreadable(str(npz), error) from error
+        if "protein" not in arrays:
+            raise _unexpected(npz, "an archive without the array protein")
+        if arrays["protein"].dtype.kind not in "biuf":
+            raise _unexpected(npz, f"an array of {arrays['protein'].dtype}")
+        x = arrays["protein"].astype(np.float64)
         if x.shape != (_ROWS, len(_COLUMNS)):
             raise _unexpected(npz, f"an array {x.shape}")
     else:

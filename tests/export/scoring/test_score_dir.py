@@ -102,6 +102,13 @@ def test_another_run_is_refused(tmp_path):
         scores.enter({"signature": "encode", "inputs": {"a": {"bytes": 2}}})
 
 
+@pytest.mark.parametrize("content", ["[]", "{", "[" * 100_000, "1" * 10_000])
+def test_a_damaged_description_is_refused(tmp_path, content):
+    (tmp_path / "_run.json").write_text(content)
+    with pytest.raises(ValueError, match="_run.json is not valid JSON .* Give another"):
+        ScoresDir(tmp_path).enter({"signature": "elbo"})
+
+
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ValueError, match=r"which holds notes\.txt"):
