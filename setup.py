@@ -6,6 +6,8 @@ from setuptools import find_packages, setup
 
 # What servers read and answer; its versions follow TensorFlow's.
 _SERVING = ["requests>=2.31", "tensorflow-serving-api>=2.18,<2.22"]
+# What executes the notebooks of colab/; Colab itself has a kernel.
+_COLAB = ["ipykernel>=6.29.5", "nbclient>=0.10", "nbformat>=5.10"]
 
 setup(
     name="tfgen-zoo",
@@ -61,6 +63,7 @@ setup(
         # 2.70 is the oldest that was run, beside TensorFlow 2.21. Its bounds on other
         # packages are tighter than ours, so the tests do not ask for it.
         "beam": ["apache-beam>=2.70,<3"],
+        "colab": _COLAB,
         # The site; these are the ones that were run, and newer majors may warn.
         "docs": [
             "mkdocs>=1.6,<2",
@@ -72,6 +75,7 @@ setup(
         "explore": ["gradio>=6.31,<7"],
         "serving": _SERVING,
         "test": [
+            *_COLAB,
             *_SERVING,
             "codespell>=2.4,<2.5",
             "hypothesis>=6.100",

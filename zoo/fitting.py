@@ -5,6 +5,7 @@ import dataclasses
 import math
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import TextIO
 
@@ -156,7 +157,9 @@ def fit(
     )
     validation = evaluation_batches(data.validation, share=devices.share)
     try:
-        with signals:
+        with signals, warnings.catch_warnings():
+            # Distributed validation data end before Keras knows how many they are.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
                 # As if they had no end, so that nobody asks for it at every step.
                 devices.distribute(batches.repeat()),
