@@ -9,7 +9,13 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 # Files beside `docs` that are pages of the site, under their own names.
-_OUTSIDE = ("README.md", "BUILD.md", "CHANGELOG.md", "benchmarks/README.md")
+_OUTSIDE = (
+    "README.md",
+    "BUILD.md",
+    "CHANGELOG.md",
+    "benchmarks/README.md",
+    "colab/README.md",
+)
 _PICTURES = ("benchmarks/speed.png",)
 _LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _CODE = re.compile(r"^( *)(```|~~~).*?^\1\2", re.MULTILINE | re.DOTALL)

@@ -169,10 +169,10 @@ def _models(found: Sequence[Result], value: str, path: Path) -> str:
 
 
 def _dataset(found: Sequence[Result], value: str, path: Path) -> str:
-    """All results on one data set, the highest density first."""
+    """All results on one data set, the highest first, what is no likelihood last."""
     del path
     ours = [result for result in found if result.dataset.partition(" ")[0] == value]
-    return results.table(sorted(ours, key=lambda result: -result.mean))
+    return results.table(sorted(ours, key=lambda r: (r.kind == "none", -r.mean)))
 
 
 _TABLES: dict[str, Callable[[Sequence[Result], str, Path], str]] = {

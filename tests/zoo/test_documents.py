@@ -21,6 +21,7 @@ DOCUMENTS = {
     for path in (
         *(ROOT / name for name in ("README.md", "BUILD.md", "CHANGELOG.md")),
         ROOT / "benchmarks" / "README.md",
+        ROOT / "colab" / "README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
     )
 }

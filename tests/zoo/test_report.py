@@ -307,6 +307,19 @@ def test_tables_are_written_between_their_marks(checkout):
     assert pages.write(checkout) == pages.stale(checkout) == []
 
 
+def test_what_is_no_likelihood_comes_last(checkout):
+    none = dataclasses.replace(
+        RESULT,
+        command="python -m zoo.train --model=ae",
+        kind="none",
+        numbers={"reconstruction": {"mean": -1.0, "standard_error": 0.1, "rows": 9}},
+    )
+    results.write(checkout / "docs" / "results", none)
+    pages.write(checkout)
+    text = (checkout / "docs" / "numbers.md").read_text()
+    assert 0 < text.index("`--model=toy`") < text.index("`--model=ae`")
+
+
 def test_what_is_stale_is_named(checkout):
     pages.write(checkout)
     (path,) = (checkout / "docs" / "results").glob("*.json")
