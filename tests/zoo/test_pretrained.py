@@ -11,6 +11,7 @@ import pytest
 import zoo
 from zoo import pretrained
 from zoo.evaluation import Estimate, Scorer
+from zoo.pretrained import runs
 from zoo.runs import open_run
 
 NAMES = [tuple(name.split("-", 1)) for name in pretrained.names()]
@@ -23,10 +24,10 @@ def folder(tmp_path, monkeypatch):
     path = tmp_path / "pretrained"
     path.mkdir()
     name = "nsf-eight_gaussians"
-    shutil.copytree(pretrained._FOLDER / name, path / name)
-    lines = (pretrained._FOLDER / "SHA256SUMS").read_text().splitlines(keepends=True)
+    shutil.copytree(pretrained.FOLDER / name, path / name)
+    lines = (pretrained.FOLDER / "SHA256SUMS").read_text().splitlines(keepends=True)
     (path / "SHA256SUMS").write_text("".join(s for s in lines if f"  {name}/" in s))
-    monkeypatch.setattr(pretrained, "_FOLDER", path)
+    monkeypatch.setattr(pretrained, "FOLDER", path)
     return path
 
 
@@ -37,7 +38,7 @@ def test_the_zoo_comes_with_trained_models():
 
 @pytest.mark.parametrize(("model", "dataset"), NAMES)
 def test_a_trained_model_is_small_and_tells_no_paths(model, dataset):
-    directory = pretrained.find(model, dataset)
+    directory = runs.find(model, dataset)
     assert (directory.path / "model.keras").stat().st_size <= 2 * 2**20
     assert directory.config["model"] == model
     assert directory.config["dataset"]["name"] == dataset
@@ -49,7 +50,7 @@ def test_a_trained_model_is_small_and_tells_no_paths(model, dataset):
 
 @pytest.mark.parametrize(("model", "dataset"), NAMES)
 def test_a_trained_model_has_the_numbers_of_its_report(model, dataset):
-    run = open_run(str(pretrained.find(model, dataset).path))
+    run = open_run(str(runs.find(model, dataset).path))
     needs_tfds = "mnist" in dataset
     if needs_tfds and DATA_DIR is None:
         pytest.skip(f"{dataset} is read from TFGEN_DATA_DIR, which is not set")
@@ -63,7 +64,7 @@ def test_a_trained_model_has_the_numbers_of_its_report(model, dataset):
 
 @pytest.mark.parametrize(("model", "dataset"), NAMES)
 def test_a_trained_model_gives_the_answers_that_it_gave(model, dataset):
-    directory = pretrained.find(model, dataset)
+    directory = runs.find(model, dataset)
     loaded = zoo.load(model, dataset)
     with np.load(directory.path / "examples.npz", allow_pickle=False) as examples:
         inputs = {name: examples[name] for name in ("x", "seed")}
@@ -90,29 +91,29 @@ def test_a_model_that_has_changed_is_refused(folder, file):
 
 
 def test_a_copy_is_a_run(tmp_path):
-    directory = pretrained.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
+    directory = runs.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
     run = open_run(str(directory.path))
-    assert run.report == pretrained.report("nsf-eight_gaussians")
+    assert run.report == runs.report("nsf-eight_gaussians")
     assert run.load_data().spec == run.spec
     with pytest.raises(ValueError, match="which has files"):
-        pretrained.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
+        runs.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
 
 
 def test_a_run_is_added_again(folder, tmp_path):
-    run = pretrained.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
+    run = runs.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
     shutil.rmtree(folder / "nsf-eight_gaussians")
     (folder / "SHA256SUMS").unlink()
     assert pretrained.names() == ()
-    assert pretrained.add(str(run.path)) == "nsf-eight_gaussians"
+    assert runs.add(str(run.path)) == "nsf-eight_gaussians"
     assert pretrained.names() == ("nsf-eight_gaussians",)
     assert zoo.load("nsf", "eight_gaussians").event_shape == (2,)
 
 
 def test_large_models_are_not_added(tmp_path, monkeypatch):
-    run = pretrained.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
-    monkeypatch.setattr(pretrained, "_MOST_BYTES", 1000)
+    run = runs.copy("nsf", "eight_gaussians", str(tmp_path / "run"))
+    monkeypatch.setattr(runs, "_MOST_BYTES", 1000)
     with pytest.raises(ValueError, match="of at most 1,000 bytes; received"):
-        pretrained.add(str(run.path))
+        runs.add(str(run.path))
 
 
 def test_the_list_takes_no_tensorflow():

@@ -10,6 +10,7 @@ from absl import flags
 
 from zoo import cli, pretrained
 from zoo.model_dir import Json
+from zoo.pretrained import runs
 
 _MODEL = flags.DEFINE_string("model", None, "Name of the model.")
 _DATASET = flags.DEFINE_string("dataset", None, "Name of the data set.")
@@ -22,7 +23,7 @@ _ADD = flags.DEFINE_string(
 def main() -> None:
     """Prints which models there are, or copies one, or adds one."""
     if _ADD.value is not None:
-        print(f"Added as {pretrained.add(_ADD.value)}.")
+        print(f"Added as {runs.add(_ADD.value)}.")
         return
     given = (_MODEL.value, _DATASET.value, _MODEL_DIR.value)
     if any(given):
@@ -32,12 +33,12 @@ def main() -> None:
                 "Copying takes --model, --dataset and --model_dir; received only some "
                 "of them. Give all three, or none for a list."
             )
-        target = pretrained.copy(model, dataset, model_dir)
+        target = runs.copy(model, dataset, model_dir)
         print(f"{model} on {dataset}: {target.path}")
         print(f"Next: python -m zoo.sample --model_dir={target.path}")
         return
     for name in pretrained.names():
-        print(f"  {name:24} {_numbers(pretrained.report(name))}")
+        print(f"  {name:24} {_numbers(runs.report(name))}")
 
 
 def _numbers(report: Json) -> str:
