@@ -314,6 +314,9 @@ def test_a_model_adapts_to_the_same_rows(folder, monkeypatch):
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+    chosen = np.random.default_rng(3).choice(200, 50, replace=False)
+    mean = x[chosen].mean(axis=0)
+    assert any(np.allclose(weight, mean, rtol=1e-5) for weight in weights[0])
 
 
 # Rows on disk.
