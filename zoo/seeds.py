@@ -81,7 +81,8 @@ def train_seeds(options: Options, seeds: Sequence[int]) -> Json:
     parent = _enter(options, old)
     table: Json = {}
     failures = {}
-    # Clearing Keras' session between runs would free nothing: what stays is XLA's.
+    # Clearing Keras' session between runs would free nothing: what stays is XLA's, and
+    # TensorFlow's, whose registry of gradients keeps the graphs of training steps.
     for number, seed in enumerate(seeds, 1):
         run = parent.seed(seed)
         print(f"\nSeed {seed}, {number} of {len(seeds)}, into {run.path}")

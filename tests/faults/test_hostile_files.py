@@ -194,7 +194,7 @@ def test_our_own_parts_import_nothing():
     # that reads files is refused before, where a file of a model is read.
     for name, config in CLASSES.items():
         if name not in ("a SavedModel", "another file", "a module of PyTorch"):
-            with pytest.raises((TypeError, ValueError)):
+            with pytest.raises((AttributeError, TypeError, ValueError)):
                 StandardNormal.from_config({"event_shape": config})
 
 
@@ -271,14 +271,14 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch, reader, write, suffix):
 
 
 @pytest.mark.parametrize(
-    "name", ["../../evil", "/tmp/evil-of-tfgen", "assets/../../evil", "assets/x"]
+    "name", ["../../out", "/tmp/out-of-tfgen", "assets/../../out", "assets/x"]
 )
 def test_archives_with_other_members_are_refused(folder, name):
     path = folder / "run" / "model.keras"
-    _pack(path, {**_members(path), name: b"evil"})
-    with pytest.raises(ValueError, match=r"it holds .*(evil|assets)"):
+    _pack(path, {**_members(path), name: b"out"})
+    with pytest.raises(ValueError, match=r"it holds .*(out|assets)"):
         runs.open_run("run")
-    assert not list(folder.parent.rglob("evil*"))
+    assert not list(folder.parent.rglob("out*"))
 
 
 def test_archives_with_links_are_refused(folder):

@@ -678,9 +678,9 @@ def test_grey_values_have_the_cross_entropy():
 def test_what_is_no_bit_has_no_probability():
     layer = Bernoulli([1], constant([0.4]), dtype="float64")
     x = tf.constant([[0.0], [1.0], [2.0], [-1.0], [0.5], [np.inf], [np.nan]], "float64")
+    log_prob = layer(x, tf.zeros([7, 1], "float64"))
     with tf.GradientTape() as tape:
-        log_prob = layer(x, tf.zeros([7, 1], "float64"))
-        told = tf.reduce_sum(log_prob[:2])
+        told = tf.reduce_sum(layer(x[:2], tf.zeros([2, 1], "float64")))
     inside = -np.log1p(np.exp([0.4, -0.4]))
     none = [-np.inf] * 4 + [np.nan]
     np.testing.assert_allclose(log_prob, [*inside, *none], rtol=1e-9)
