@@ -15,6 +15,7 @@ from zoo.fitting import training_batches
 from zoo.runs import open_run
 from zoo.scoring import score_file
 from zoo.showing import write_samples
+from zoo.strategies import Share
 from zoo.training import Options, train
 
 NAME = "faces (dynamically binarized)"
@@ -206,7 +207,7 @@ def trained(folder):
 def test_training_draws_from_the_grey_images(trained):
     _, (((split, *_), options), *_) = trained
     np.testing.assert_array_equal(split.grey, _grey().train.x)
-    assert options == {"jit_compile": False, "done": 0}
+    assert options == {"jit_compile": False, "done": 0, "share": Share()}
 
 
 def test_every_number_and_picture_says_how_bits_were_made(trained):

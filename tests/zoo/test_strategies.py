@@ -525,7 +525,7 @@ def _wait_for(condition):
         time.sleep(0.02)
 
 
-@pytest.mark.slow  # About two minutes, with the run that all are compared with.
+@pytest.mark.slow  # Seven pairs of processes, 240 s of CPU time in all.
 @pytest.mark.parametrize(
     ("victim", "number"),
     [(1, signal.SIGKILL), (0, signal.SIGKILL), (1, signal.SIGTERM)],
