@@ -109,6 +109,9 @@ def _check(header: _Header, held: int) -> None:
         raise ValueError("it holds objects, not numbers")
     if any(size < 0 for size in shape) or len(shape) > 32:
         raise ValueError(f"its shape is {shape}")
+    if shape and shape[0] and not math.prod(shape) * dtype.itemsize:
+        # As many rows as one likes, in a file of a hundred bytes.
+        raise ValueError(f"its rows hold nothing: {dtype} of shape {shape}")
     if math.prod(shape) * dtype.itemsize != held:
         raise ValueError(
             f"its header says {dtype} of shape {shape}, and {held:,} bytes follow"

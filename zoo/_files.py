@@ -7,7 +7,6 @@ of a .csv, .parquet or .npy file that is read in batches.
 
 import dataclasses
 import glob
-import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -235,11 +234,6 @@ def _rows(x: np.ndarray, extra: dict[str, np.ndarray], path: str) -> Rows:
             "An array of data is a table [rows, columns] of numbers or images "
             f"[rows, height, width]; received shape {x.shape}, dtype {x.dtype} in "
             f"{path}; reshape or convert it."
-        )
-    if not math.prod(x.shape[1:]):
-        raise ValueError(
-            f"A row holds at least one number; received shape {x.shape} in {path}; "
-            "write the rows again."
         )
     if x.ndim == 2:
         _frames.check_width(x.shape[1], path)

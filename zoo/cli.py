@@ -66,7 +66,19 @@ def run(main: Callable[..., None], argument: str | None = None) -> None:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
 
-    app.run(wrapped)
+    app.run(wrapped, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    try:
+        return app.parse_flags_with_usage(list(argv))
+    except ValueError as error:  # Of `--noswitch=value`, which absl does not explain.
+        print(
+            "error: A flag is --name=value, a switch --name or --noname; received one "
+            f"that is neither ({error}). See --help.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -107,6 +107,7 @@ def open_run(model_dir: str, recipe: str | None = None) -> Run:
 
 
 _KINDS = {
+    "a name": str,
     "a text": str,
     "a dict": dict,
     "a list": list,
@@ -118,7 +119,7 @@ _KINDS = {
 def _check_report(report: Json) -> None:
     """Raises ValueError or KeyError where what commands read of a report is no such."""
     for key in ("model", "dataset", "kind", "unit"):
-        _require("a text", report[key], key)
+        _require("a name", report[key], key)
     for split in ("validation", "test"):
         _require("a dict", report[split], split)
         if not report[split]:
@@ -136,13 +137,13 @@ def _check_report(report: Json) -> None:
 
 
 def _check_config(config: Json) -> None:
-    _require("a text", config["model"], "model")
+    _require("a name", config["model"], "model")
     _require("an integer", config["seed"], "seed")
     for key in ("settings", "dataset", "training", "versions"):
         _require("a dict", config[key], key)
     dataset = config["dataset"]
     for key in ("name", "fingerprint"):
-        _require("a text", dataset[key], f"dataset.{key}")
+        _require("a name", dataset[key], f"dataset.{key}")
     for key in ("data_dir", "validation", "test", "binarize"):
         if dataset.get(key) is not None:
             _require("a text", dataset[key], f"dataset.{key}")
@@ -156,7 +157,7 @@ def _check_config(config: Json) -> None:
 
 
 def _check_spec(spec: DataSpec) -> None:
-    _require("a text", spec.name, "spec.name")
+    _require("a name", spec.name, "spec.name")
     _require("an integer", spec.num_train, "spec.num_train")
     if spec.levels is not None:
         _require("an integer", spec.levels, "spec.levels")
@@ -179,4 +180,7 @@ def _check_spec(spec: DataSpec) -> None:
 
 def _require(kind: str, value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, _KINDS[kind]):
+        raise ValueError(f"{name} is not {kind}")
+    # What moves the cursor of a terminal is no part of a name.
+    if kind == "a name" and not str(value).isprintable():
         raise ValueError(f"{name} is not {kind}")

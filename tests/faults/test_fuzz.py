@@ -48,7 +48,7 @@ def _assert_tells(error):
     """An error has a rule, what was received, and a way out, in little space."""
     text = str(error)
     assert text.endswith("."), text
-    assert re.search("received|is not|cannot be read", text), text
+    assert re.search("received|is not|cannot be read|zoo has no", text), text
     assert "\n" not in text, text
     assert len(text) < 1000, text
 

@@ -233,7 +233,9 @@ def _read_for_model(path):
 
 
 def _read_for_server(path):
-    inputs = {"x": {"shape": [None, 1], "dtype": "float32"}}
+    # With seeds, of which there is one for each row.
+    seed = {"shape": [None], "dtype": "int32"}
+    inputs = {"x": {"shape": [None, 1], "dtype": "float32"}, "seed": seed}
     return list(_read_inputs.read_inputs(str(path), inputs))
 
 
@@ -394,11 +396,22 @@ def test_arrays_are_no_larger_than_their_files(tmp_path, reader, name, suffix):
     if suffix == ".npz":
         _pack(path, {"x.npy": content})
     read = READERS[reader]
-    if reader == "asking" and name in ("a number", "rows of nothing"):
+    if reader == "asking" and name == "a number":
         read(path)  # What does not fit a model is refused as it is asked.
         return
     with pytest.raises(ValueError, match=r"received .*x\.np"):
         read(path)
+
+
+@pytest.mark.parametrize("dtype", ["|V0", "<U0", "|S0"])
+@pytest.mark.usefixtures("frugal")
+def test_rows_are_of_something(tmp_path, dtype):
+    (tmp_path / "x.npy").write_bytes(_bomb((2**40, 2), dtype))
+    _pack(tmp_path / "x.npz", {"x.npy": _bomb((2**40, 2), dtype)})
+    for file in ("x.npy", "x.npz"):
+        for reader in ("training", "scoring", "asking"):
+            with pytest.raises(ValueError, match="its rows hold nothing: "):
+                READERS[reader](tmp_path / file)
 
 
 def _inflating(path, shape, dtype):
@@ -618,6 +631,8 @@ TYPES = {
     "falling quantiles": (REPORT, ["train_quantiles"], [1.0, 0.0]),
     "quantiles": (REPORT, ["train_quantiles"], [[0.0], [1.0]]),
     "kind": (REPORT, ["kind"], {}),
+    "a cursor that moves": (REPORT, ["model"], "maf\x1b[2J"),
+    "lines": (CONFIG, ["dataset", "name"], "x.csv\nerror: none"),
 }
 
 

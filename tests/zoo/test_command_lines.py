@@ -516,6 +516,7 @@ WRONG_FLAGS = {
     "no model": ([], "--model must have a value"),
     "ill-typed": (["--model=gmm", "--epochs=many"], "flag --epochs=many"),
     "schedule": (["--model=gmm", "--schedule=linear"], "<cosine|constant>"),
+    "switch": (["--model=gmm", "--nojit_compile=x"], "neither (--nojit_compile=x does"),
     "seed": (["--model=gmm", "--seed=-1"], "flag --seed=-1"),
     "binarize": (["--model=made", "--binarize=static"], "should be one of <dynamic>"),
     "looks": (["--model=gmm", "--steps_per_execution=-1"], "steps_per_execution=-1"),
