@@ -103,8 +103,8 @@ def _cast(name: str, array: np.ndarray, dtype: str, first_row: int) -> np.ndarra
         target = np.dtype(object)
     if target.kind not in "biuf":
         raise TypeError(
-            f"This client sends numbers alone; input {name} is {dtype}. Ask the server "
-            "without it."
+            f"This client sends numbers alone; received the input {name} of {dtype} to "
+            "fill. Ask the server without it."
         )
     if array.dtype.kind not in "biuf":
         if array.size or array.dtype.kind != "O":
