@@ -3,6 +3,7 @@
 import dataclasses
 import runpy
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tfgen.networks import MADE
 from zoo import evaluation, pictures, runs, showing
 from zoo.data import DataSet, DataSpec, Split
 from zoo.fitting import EVALUATION_SEED
+from zoo.model_dir import ModelDir
 from zoo.models import ae, vae, vae_conv
 from zoo.recipe import Reference
 
@@ -179,8 +181,14 @@ def test_pictures_have_the_levels_of_the_data(tmp_path, monkeypatch):
 def test_the_command_asks_for_as_many_samples_as_it_is_told(monkeypatch, capsys):
     model, rows = vae.build(BITS, **TINY), data(BITS)
     config = {"model": "vae", "recipe": None}
-    run = type("Run", (), {"model": model, "spec": BITS, "config": config})
-    run.report, run.load_data = {"model": "vae"}, staticmethod(lambda _: rows)
+    run = SimpleNamespace(
+        directory=ModelDir("any"),
+        model=model,
+        spec=BITS,
+        config=config,
+        report={"model": "vae"},
+        load_data=lambda _: rows,
+    )
     monkeypatch.setattr(runs, "open_run", lambda *_: run)
     arguments = ["evaluate", "--model_dir=any", "--num_importance_samples=7"]
     monkeypatch.setattr(sys, "argv", arguments)

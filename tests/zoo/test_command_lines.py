@@ -292,9 +292,16 @@ def test_every_flag_reaches_its_place(monkeypatch):
         "validation": "validation.csv",
         "test": "test.csv",
         "binarize": "dynamic",
+        "stream": True,
     }
     places = {"model": "gmm", "dataset": "table.csv", "model_dir": "run"}
-    numbers = {"seed": 5, "steps_per_execution": 6, "overwrite": True}
+    numbers = {
+        "seed": 5,
+        "steps_per_execution": 6,
+        "overwrite": True,
+        "on_nan": "rollback",
+        "strategy": "mirrored",
+    }
     texts = {
         key: ",".join(value) if isinstance(value, list) else value
         for key, value in {**fields, **data, **places, **numbers}.items()
