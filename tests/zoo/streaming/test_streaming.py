@@ -463,6 +463,24 @@ def test_a_directory_that_cannot_be_written_is_named():
         data.load("rows.parquet", data_dir="file", stream=True, context=["rooms"])
 
 
+def test_rows_that_a_disk_takes_in_part_are_an_error(folder):
+    resource = pytest.importorskip("resource")
+    rows = np.arange(30.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = ArrayWriter(folder / "x.npy", rows.shape, rows.dtype)
+    shuffler = Shuffler(folder, rows.dtype, 1, [0])
+    # As a disk that is nearly full: a file takes so many bytes, and then no more.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            shuffler.add(rows)
+        with pytest.raises(OSError, match="too large"):
+            writer.add(rows)
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 # What is refused.
 
 
