@@ -380,6 +380,29 @@ def test_what_is_prepared_is_used_again_until_its_source_changes():
     assert len([p for p in os.listdir("kept/streams") if p[0] != "."]) == 2
 
 
+def test_what_is_prepared_is_that_of_the_source_wherever_a_command_is_run(
+    folder, monkeypatch
+):
+    for name in ("rows", "validation", "test"):
+        _frame(50).to_parquet(f"{name}.parquet")
+    (folder / "elsewhere").mkdir()
+    paths = set()
+    for place, prefix in ((folder, ""), (folder / "elsewhere", "../")):
+        monkeypatch.chdir(place)
+        names = [f"{prefix}{name}.parquet" for name in ("rows", "validation", "test")]
+        dataset = data.load(
+            names[0],
+            data_dir=str(folder / "kept"),
+            context=["rooms"],
+            validation=names[1],
+            test=names[2],
+            stream=True,
+        )
+        paths.add(dataset.train.x.path)
+        assert loading._place("tfds:mnist") == "tfds:mnist"
+    assert len(paths) == 1
+
+
 @pytest.mark.parametrize("damage", ["altered", "cut", "gone", "manifest"])
 def test_what_is_damaged_is_made_anew(damage):
     _frame().to_parquet("rows.parquet")
