@@ -71,6 +71,7 @@ def files(name: str, context: Sequence[str]) -> Source:
     Raises:
         ValueError: If the files are of no kind that can be read in blocks, or of two.
         FileNotFoundError: If there are none.
+        PermissionError: If one is not for this user to read.
     """
     paths = _paths(name)
     identity: list[list[object]] = [
@@ -123,6 +124,8 @@ def _paths(name: str) -> list[str]:
     if name.endswith("/"):
         found = sorted(str(path) for path in Path(name).glob("*") if path.is_file())
         paths = [path for path in found if kind(path) in KINDS]
+    elif Path(name).is_file():  # Also where its name has brackets.
+        paths = [name]
     else:
         paths = _files.expand(name)
     if not paths:
@@ -142,6 +145,11 @@ def _paths(name: str) -> list[str]:
             raise ValueError(
                 f"A data file must hold rows; received {path!r}, which is empty; "
                 "write the rows into it, or remove it."
+            )
+        if not os.access(path, os.R_OK):
+            raise PermissionError(
+                f"A data file must be readable; received {path!r}, which is not for "
+                "this user; change its permissions."
             )
     return paths
 

@@ -507,6 +507,22 @@ def test_rows_that_a_disk_takes_in_part_are_an_error(folder):
 # What is refused.
 
 
+def test_a_file_with_brackets_in_its_name_is_no_pattern():
+    _frame(50).to_parquet("rows1.parquet")
+    _frame(70).to_parquet("rows[1].parquet")
+    assert sum(map(len, _load("rows[1].parquet", context=["rooms"]).splits.values())) == 70
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "tfrecord"])
+def test_a_file_that_this_user_may_not_read_is_named(kind, monkeypatch):
+    _write(_frame(9), kind)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "rows-1" not in path or mode != os.R_OK
+    )
+    with pytest.raises(PermissionError, match=r"readable; received .*rows-1"):
+        data.load("shards/", data_dir="kept")
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "tfrecord"])
 def test_a_bad_row_is_named_by_file_and_number(blocks, kind):
     frame = _frame()
