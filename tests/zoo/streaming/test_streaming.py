@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgen import DensityModel, base
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import Standardize
-from zoo import data, fitting, labels
+from zoo import _frames, data, fitting, labels
 from zoo.data import Split
 from zoo.evaluation import Scorer
 from zoo.streaming import batches, loading, sources, stored
@@ -133,6 +133,15 @@ def test_numbers_as_a_context_and_files_for_each_split():
     assert (
         _load("train.parquet", seed=7, **options).train.x.path == dataset.train.x.path
     )
+
+
+@pytest.mark.parametrize("kind", ["npy", "tfrecord"])
+def test_blocks_of_wide_rows_are_small(kind, monkeypatch):
+    monkeypatch.setattr(_frames, "_MOST_CELLS", 30)
+    names = _write(_frame(90), kind)
+    (path, *_) = sources._paths("shards/")
+    sizes = [len(block.rows) for block in sources.files(path, [names[2]]).blocks()]
+    assert sizes == [10, 10, 10]
 
 
 def test_images_become_bytes_with_levels():
@@ -493,12 +502,12 @@ def test_rows_that_a_disk_takes_in_part_are_an_error(folder):
     writer = ArrayWriter(folder / "x.npy", rows.shape, rows.dtype)
     shuffler = Shuffler(folder, rows.dtype, 1, [0])
     # As a disk that is nearly full: a file takes so many bytes, and then no more.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, before[1]))
     try:
         with pytest.raises(OSError, match="too large"):
             shuffler.add(rows)
+        writer.add(rows[:5])
         with pytest.raises(OSError, match="too large"):
-            writer.add(rows)
             writer.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -510,7 +519,9 @@ def test_rows_that_a_disk_takes_in_part_are_an_error(folder):
 def test_a_file_with_brackets_in_its_name_is_no_pattern():
     _frame(50).to_parquet("rows1.parquet")
     _frame(70).to_parquet("rows[1].parquet")
-    assert sum(map(len, _load("rows[1].parquet", context=["rooms"]).splits.values())) == 70
+    assert (
+        sum(map(len, _load("rows[1].parquet", context=["rooms"]).splits.values())) == 70
+    )
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "tfrecord"])
@@ -535,6 +546,18 @@ def test_a_bad_row_is_named_by_file_and_number(blocks, kind):
     ):
         data.load("shards/", data_dir="kept", context=[names[2]])
     assert [p for p in os.listdir("kept/streams") if p[0] != "."] == []
+
+
+def test_features_that_would_be_one_column_are_named():
+    features = {
+        name: tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        for name, values in (("x", [1.0, 2.0]), ("x_0", [3.0]))
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter("rows.tfrecord") as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(ValueError, match=r"two are the column 'x_0' in rows\.tfrecord"):
+        data.load("rows.tfrecord", data_dir="kept")
 
 
 def test_an_example_without_a_feature_is_named():
