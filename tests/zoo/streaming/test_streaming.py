@@ -431,7 +431,7 @@ def test_what_is_damaged_is_made_anew(damage):
     assert again.fingerprint() == first.fingerprint()
 
 
-def test_what_was_killed_leaves_nothing_behind(monkeypatch):
+def test_what_was_killed_leaves_nothing_behind():
     _frame().to_parquet("rows.parquet")
     first = _load(context=["rooms"])
     target = first.train.x.path.parent
