@@ -135,6 +135,11 @@ def array_size(file: str) -> int:
     return array.size * min(array.itemsize, 4)
 
 
+def row_size(file: str) -> int:
+    """Numbers of a row of the array of an .npy file."""
+    return math.prod(_arrays(file)[""].shape[1:])
+
+
 def is_array(path: str) -> bool:
     """Whether the file holds arrays, whose columns have no names of their own.
 

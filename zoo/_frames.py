@@ -25,7 +25,7 @@ def csv_chunks(file: str, rows: int | None) -> Iterator[pd.DataFrame]:
         _check_lines(file, len(names))
         most = 2**62
     else:
-        most = min(rows, max(1, _MOST_CELLS // len(names)))
+        most = affordable_rows(rows, len(names))
     try:
         # With one column a blank line is a missing value, otherwise it is no row.
         reader = pd.read_csv(
@@ -117,6 +117,11 @@ def _check_lines(file: str, columns: int) -> None:
         )
 
 
+def affordable_rows(rows: int, numbers: int) -> int:
+    """So many rows, or fewer, where each of them has many numbers."""
+    return min(rows, max(1, _MOST_CELLS // numbers))
+
+
 def check_width(columns: int, path: str) -> None:
     """Refuses tables of too many columns, before anything is done for each of them.
 
@@ -169,7 +174,7 @@ def parquet_batches(
 
     def batches() -> Iterator[pd.DataFrame]:
         with _open_parquet(file) as source:
-            most = min(rows, max(1, _MOST_CELLS // source.metadata.num_columns))
+            most = affordable_rows(rows, source.metadata.num_columns)
             parts = source.iter_batches(most, range(group, len(starts)))
             while True:
                 try:

@@ -334,7 +334,9 @@ def _explained(worker: int, workers: int) -> Iterator[None]:
     try:
         yield
     except _GONE as error:
-        reason = re.split(r"[\n.]", error.message)[0]
+        # Without the name of TensorFlow's operation, and what follows a sentence.
+        reason = re.sub(r"^\{\{.*?\}\} ", "", error.message)
+        reason = re.split(r"\n|\.(?:\s|$)", reason)[0].rstrip(" :")
         raise ConnectionError(
             f"All {workers} workers of a run are there until its end; worker {worker} "
             f"received, of another one: {reason}. Start all of them again: the same "

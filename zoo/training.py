@@ -264,6 +264,7 @@ def _run(plan: Plan, model: GenerativeModel, stage: str, *, is_new: bool) -> Jso
     latest = checkpoints.load()
     if devices.workers > 1:
         devices.copy_of_chief(directory.path, checkpoints.files)
+    if not devices.is_chief:
         latest = checkpoints.load()
     if not is_new:
         how = f"going on {latest}" if latest else "starting over"

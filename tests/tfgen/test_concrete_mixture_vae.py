@@ -352,6 +352,32 @@ def test_categories_start_where_the_codes_are(is_labelled):
         np.testing.assert_array_equal(found, label)
 
 
+class OnDisk:
+    """Rows that are read a part at a time, and never all at once."""
+
+    def __init__(self, x):
+        self._x = x
+        self.dtype = x.dtype
+
+    def __len__(self):
+        return len(self._x)
+
+    def __getitem__(self, rows):
+        return self._x[rows]
+
+    def __array__(self, dtype=None, copy=None):
+        raise MemoryError
+
+
+def test_categories_start_from_rows_that_stay_on_disk():
+    model, x = small(), bits(40)
+    guess = model.start_categories(x)
+    weights = model.get_weights()
+    np.testing.assert_array_equal(model.start_categories(OnDisk(x)), guess)
+    for one, other in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_categories_are_kept_where_data_have_them():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, 600)

@@ -1,6 +1,7 @@
 """Variational autoencoders with a category, known or to be found."""
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 
 import numpy as np
@@ -299,7 +300,9 @@ class ConcreteMixtureVAE(LatentModel):
         Returns:
             Categories int32 `[rows]`; labels that are known are among them.
         """
-        k, x = self.prior.num_categories, np.asarray(x)
+        k = self.prior.num_categories
+        # Rows on disk are read a part at a time.
+        x = typing.cast(np.ndarray, x) if hasattr(x, "dtype") else np.asarray(x)
         label = np.full(len(x), -1) if context is None else np.asarray(context)
         label = np.where(self.is_known(label), label, -1)
         # Draws, where means of equal rows would be equal: islands of their own.

@@ -123,13 +123,21 @@ def load(
         else:
             plan = _plan_files(name, validation, test, options, seed)
         place = re.sub(r"[^\w.-]+", "-", plan.name)
-        asked = [os.path.abspath(name), validation, test, options, plan.seed]
+        asked = [*map(_place, (name, validation, test)), options, plan.seed]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         target = folder / f"{place}-{key[:12]}"
         with _writable(folder), _locked(target):
             if not _is_whole(target, plan):
                 _prepare(target, plan)
-        return _open(target)
+            # Within the lock: others may prepare another state of the source anew.
+            return _open(target)
+
+
+def _place(name: str | None) -> str | None:
+    """What a name stands for, wherever the command is run."""
+    if name is None or name.startswith("tfds:"):
+        return name
+    return os.path.abspath(name)
 
 
 def _plan_files(

@@ -44,7 +44,8 @@ class Shuffler:
         stops = np.cumsum(sizes)
         for number in np.flatnonzero(sizes):
             part = order[stops[number] - sizes[number] : stops[number]]
-            with self._files[number].open("ab", buffering=0) as file:
+            # Buffered, as a full disk may take a part of what is written at once.
+            with self._files[number].open("ab") as file:
                 file.write(rows[part].tobytes())
         self.rows += len(rows)
         return bucket == 0
@@ -80,7 +81,7 @@ class ArrayWriter:
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
         self._sha256.update(path.read_bytes())
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("ab")
 
     def add(self, values: np.ndarray) -> None:
         """Appends rows."""

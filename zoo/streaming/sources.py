@@ -9,10 +9,11 @@
 - Splits of TensorFlow Datasets, in the order that they are stored in.
 """
 
+import collections
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from zoo import _files, _frames
 from zoo._files import Rows
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     from tensorflow_datasets.core import DatasetBuilder
 
 ROWS = 2**15
@@ -71,6 +73,7 @@ def files(name: str, context: Sequence[str]) -> Source:
     Raises:
         ValueError: If the files are of no kind that can be read in blocks, or of two.
         FileNotFoundError: If there are none.
+        PermissionError: If one is not for this user to read.
     """
     paths = _paths(name)
     identity: list[list[object]] = [
@@ -123,6 +126,8 @@ def _paths(name: str) -> list[str]:
     if name.endswith("/"):
         found = sorted(str(path) for path in Path(name).glob("*") if path.is_file())
         paths = [path for path in found if kind(path) in KINDS]
+    elif Path(name).is_file():  # Also where its name has brackets.
+        paths = [name]
     else:
         paths = _files.expand(name)
     if not paths:
@@ -143,6 +148,11 @@ def _paths(name: str) -> list[str]:
                 f"A data file must hold rows; received {path!r}, which is empty; "
                 "write the rows into it, or remove it."
             )
+        if not os.access(path, os.R_OK):
+            raise PermissionError(
+                f"A data file must be readable; received {path!r}, which is not for "
+                "this user; change its permissions."
+            )
     return paths
 
 
@@ -151,12 +161,12 @@ def _iterate(path: str, context: Sequence[str]) -> Iterator[Rows]:
         yield from _tfrecord(path)
     elif kind(path) == ".npy":
         # Mapped anew for each block: what was read of a map counts as memory.
-        start = 0
+        start, size = 0, _frames.affordable_rows(ROWS, max(1, _files.row_size(path)))
         while rows := list(
-            _files.iterate(path, context, ROWS, start=start, stop=start + ROWS)
+            _files.iterate(path, context, size, start=start, stop=start + size)
         ):
             yield from rows
-            start += ROWS
+            start += size
     else:
         yield from _files.iterate(path, context, ROWS)
 
@@ -177,7 +187,9 @@ def _tfrecord(path: str) -> Iterator[Rows]:
     try:
         example = next(iter(records.take(1).as_numpy_iterator()))
         features = _features(example, path)
-        for batch in records.batch(ROWS // 8).as_numpy_iterator():
+        width = len(_columns(features))
+        size = _frames.affordable_rows(ROWS // 8, width)
+        for batch in records.batch(size).as_numpy_iterator():
             try:
                 yield _parse(batch, features)
             except tf.errors.InvalidArgumentError:
@@ -188,7 +200,7 @@ def _tfrecord(path: str) -> Iterator[Rows]:
         raise _frames.unreadable(path, ValueError(reason)) from error
 
 
-def _features(example: bytes, path: str) -> dict[str, object]:
+def _features(example: bytes, path: str) -> dict[str, "tf.io.FixedLenFeature"]:
     """How to parse the examples of a file, as the first one tells."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -197,7 +209,7 @@ def _features(example: bytes, path: str) -> dict[str, object]:
         found = tf.train.Example.FromString(example).features.feature
     except DecodeError as error:
         raise _frames.unreadable(path, error) from error
-    features: dict[str, object] = {}
+    features: dict[str, tf.io.FixedLenFeature] = {}
     for name in sorted(found):
         which = found[name].WhichOneof("kind")
         values = getattr(found[name], which).value if which else ()
@@ -214,22 +226,40 @@ def _features(example: bytes, path: str) -> dict[str, object]:
             "Examples have features; received none in row 1 of "
             f"{path}; write tf.train.Example records."
         )
+    counts = collections.Counter(_columns(features))
+    _frames.check_width(counts.total(), path)
+    twice, count = counts.most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            "Each column needs a name of its own; received features of which two are "
+            f"the column '{twice}' in {path}; rename one."
+        )
     return features
 
 
-def _parse(batch: np.ndarray, features: dict[str, object]) -> Rows:
+def _columns(features: Mapping[str, "tf.io.FixedLenFeature"]) -> list[str]:
+    """The names of the columns that features are, in their order."""
+    return [
+        name if feature.shape == [1] else f"{name}_{i}"
+        for name, feature in features.items()
+        for i in range(feature.shape[0])
+    ]
+
+
+def _parse(batch: np.ndarray, features: Mapping[str, "tf.io.FixedLenFeature"]) -> Rows:
     import tensorflow as tf
 
-    columns: dict[str, np.ndarray] = {}
-    for name, values in tf.io.parse_example(batch, features).items():
-        width = values.shape[1]
-        names = [name] if width == 1 else [f"{name}_{i}" for i in range(width)]
-        columns |= dict(zip(names, values.numpy().T, strict=True))
-    return Rows(pd.DataFrame(columns, copy=False))
+    parsed = tf.io.parse_example(batch, dict(features))
+    columns = [column for name in features for column in parsed[name].numpy().T]
+    frame = dict(zip(_columns(features), columns, strict=True))
+    return Rows(pd.DataFrame(frame, copy=False))
 
 
 def _misfit(
-    batch: np.ndarray, features: dict[str, object], path: str, first: int
+    batch: np.ndarray,
+    features: Mapping[str, "tf.io.FixedLenFeature"],
+    path: str,
+    first: int,
 ) -> ValueError:
     """Names the first example that has not the features of the first one."""
     import tensorflow as tf

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgen import DensityModel, base
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import Standardize
-from zoo import data, fitting, labels
+from zoo import _frames, data, fitting, labels
 from zoo.data import Split
 from zoo.evaluation import Scorer
 from zoo.streaming import batches, loading, sources, stored
@@ -133,6 +133,15 @@ def test_numbers_as_a_context_and_files_for_each_split():
     assert (
         _load("train.parquet", seed=7, **options).train.x.path == dataset.train.x.path
     )
+
+
+@pytest.mark.parametrize("kind", ["npy", "tfrecord"])
+def test_blocks_of_wide_rows_are_small(kind, monkeypatch):
+    monkeypatch.setattr(_frames, "_MOST_CELLS", 30)
+    names = _write(_frame(90), kind)
+    (path, *_) = sources._paths("shards/")
+    sizes = [len(block.rows) for block in sources.files(path, [names[2]]).blocks()]
+    assert sizes == [10, 10, 10]
 
 
 def test_images_become_bytes_with_levels():
@@ -380,6 +389,29 @@ def test_what_is_prepared_is_used_again_until_its_source_changes():
     assert len([p for p in os.listdir("kept/streams") if p[0] != "."]) == 2
 
 
+def test_what_is_prepared_is_that_of_the_source_wherever_a_command_is_run(
+    folder, monkeypatch
+):
+    for name in ("rows", "validation", "test"):
+        _frame(50).to_parquet(f"{name}.parquet")
+    (folder / "elsewhere").mkdir()
+    paths = set()
+    for place, prefix in ((folder, ""), (folder / "elsewhere", "../")):
+        monkeypatch.chdir(place)
+        names = [f"{prefix}{name}.parquet" for name in ("rows", "validation", "test")]
+        dataset = data.load(
+            names[0],
+            data_dir=str(folder / "kept"),
+            context=["rooms"],
+            validation=names[1],
+            test=names[2],
+            stream=True,
+        )
+        paths.add(dataset.train.x.path)
+        assert loading._place("tfds:mnist") == "tfds:mnist"
+    assert len(paths) == 1
+
+
 @pytest.mark.parametrize("damage", ["altered", "cut", "gone", "manifest"])
 def test_what_is_damaged_is_made_anew(damage):
     _frame().to_parquet("rows.parquet")
@@ -399,7 +431,7 @@ def test_what_is_damaged_is_made_anew(damage):
     assert again.fingerprint() == first.fingerprint()
 
 
-def test_what_was_killed_leaves_nothing_behind(monkeypatch):
+def test_what_was_killed_leaves_nothing_behind():
     _frame().to_parquet("rows.parquet")
     first = _load(context=["rooms"])
     target = first.train.x.path.parent
@@ -463,7 +495,43 @@ def test_a_directory_that_cannot_be_written_is_named():
         data.load("rows.parquet", data_dir="file", stream=True, context=["rooms"])
 
 
+def test_rows_that_a_disk_takes_in_part_are_an_error(folder):
+    resource = pytest.importorskip("resource")
+    rows = np.arange(30.0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = ArrayWriter(folder / "x.npy", rows.shape, rows.dtype)
+    shuffler = Shuffler(folder, rows.dtype, 1, [0])
+    # As a disk that is nearly full: a file takes so many bytes, and then no more.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            shuffler.add(rows)
+        writer.add(rows[:5])
+        with pytest.raises(OSError, match="too large"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 # What is refused.
+
+
+def test_a_file_with_brackets_in_its_name_is_no_pattern():
+    _frame(50).to_parquet("rows1.parquet")
+    _frame(70).to_parquet("rows[1].parquet")
+    assert (
+        sum(map(len, _load("rows[1].parquet", context=["rooms"]).splits.values())) == 70
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "tfrecord"])
+def test_a_file_that_this_user_may_not_read_is_named(kind, monkeypatch):
+    _write(_frame(9), kind)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "rows-1" not in path or mode != os.R_OK
+    )
+    with pytest.raises(PermissionError, match=r"readable; received .*rows-1"):
+        data.load("shards/", data_dir="kept")
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "tfrecord"])
@@ -478,6 +546,18 @@ def test_a_bad_row_is_named_by_file_and_number(blocks, kind):
     ):
         data.load("shards/", data_dir="kept", context=[names[2]])
     assert [p for p in os.listdir("kept/streams") if p[0] != "."] == []
+
+
+def test_features_that_would_be_one_column_are_named():
+    features = {
+        name: tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        for name, values in (("x", [1.0, 2.0]), ("x_0", [3.0]))
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter("rows.tfrecord") as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(ValueError, match=r"two are the column 'x_0' in rows\.tfrecord"):
+        data.load("rows.tfrecord", data_dir="kept")
 
 
 def test_an_example_without_a_feature_is_named():
