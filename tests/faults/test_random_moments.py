@@ -89,6 +89,7 @@ def test_a_run_is_killed_again_and_again(tmp_path, kind):
     places = {"seeds": ("seed-0", "seed-1"), "student": ("", "teacher")}
     while kills < KILLS:
         path = tmp_path / f"run-{number}"
+        is_new, start = not path.exists(), time.monotonic()
         limit = rng.uniform(0.2, 1.0) * seconds
         try:
             subprocess.run(
@@ -100,6 +101,8 @@ def test_a_run_is_killed_again_and_again(tmp_path, kind):
         for place in places.get(kind, ("",)):
             _assert_equal(path / place, tmp_path / "base" / place)
         number += 1
+        if is_new:  # The machine may have less to do than it had at first.
+            seconds = min(seconds, time.monotonic() - start)
         assert number < 5 * KILLS, "Runs end before they are killed."
     subprocess.run(_command(kind, path), check=True, capture_output=True)
     for place in places.get(kind, ("",)):
