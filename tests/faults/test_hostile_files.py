@@ -161,6 +161,10 @@ CLASSES = {
     "inside of Keras": _layer(
         "keras.src.saving.saving_lib", "load_model", {"filepath": "evil"}
     ),
+    "an array": _layer("keras.layers", "__numpy__", {"value": 1, "dtype": "S99"}),
+    "a registered array": _layer(
+        "x", "__numpy__", {"value": 1, "dtype": "S99"}, "tfgen>Gaussian"
+    ),
     "no name": _layer(["os"], 3),
 }
 
@@ -424,6 +428,28 @@ def test_archives_do_not_grow_without_bound(tmp_path, monkeypatch):
     assert set(_arrays.read_npz(tmp_path / "y.npz")) == {"x"}
 
 
+def _packed_beyond_what_it_says(path, name):
+    """A small archive, whose member is of 4 KiB by its word, and of a gibibyte."""
+    said = 2**12
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        with archive.open(name, "w") as file:
+            file.write(_bomb((said - 128,), "|u1"))
+            for _ in range(2**10):
+                file.write(bytes(2**20))
+    member, content = archive.getinfo(name), path.read_bytes()
+    path.write_bytes(
+        content.replace(*(struct.pack("<I", x) for x in (member.file_size, said)))
+    )
+
+
+@pytest.mark.usefixtures("frugal")
+def test_archives_do_not_unpack_more_than_they_say(tmp_path):
+    _packed_beyond_what_it_says(tmp_path / "x.npz", "x.npy")
+    assert os.path.getsize(tmp_path / "x.npz") < 2**12
+    with pytest.raises(ValueError, match="as np.savez_compressed does not"):
+        data.load(str(tmp_path / "x.npz"))
+
+
 def _noise(shape):
     """Bits in bytes: an eighth of their size at best."""
     return np.random.default_rng(0).integers(0, 2, shape, np.uint8)
@@ -580,12 +606,14 @@ def test_weights_are_in_the_file(folder, change):
         runs.open_run("run")
 
 
+@pytest.mark.parametrize("size", [2**24, 2])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 @pytest.mark.usefixtures("frugal")
-def test_a_compressed_model_is_refused(folder):
+def test_a_compressed_model_is_refused(folder, size, method):
     path = folder / "run" / "model.keras"
     members = _members(path)
-    members["metadata.json"] = b" " * 2**24
-    _pack(path, members, zipfile.ZIP_DEFLATED)
+    members["metadata.json"] = b" " * size
+    _pack(path, members, method)
     with pytest.raises(ValueError, match="it would grow as it is read"):
         runs.open_run("run")
 
