@@ -115,7 +115,7 @@ def _check_class(value: dict[str, Any], registered: dict[str, Any]) -> None:
         return
     if not isinstance(name, str) or not isinstance(module, str | None):
         raise ValueError("it names a class by what is no name")
-    known = registered.get(value.get("registered_name"))
+    known = registered.get(str(value.get("registered_name")))
     if known is not None and name in (known.__name__, "function"):
         return
     # Names with underscores, as of arrays and of programs, are Keras' own.
