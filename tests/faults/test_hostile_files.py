@@ -209,6 +209,28 @@ def test_data_in_a_model_dir_are_not_read(folder):
         runs.open_run("run").load_data()
 
 
+def test_prepared_data_name_no_modules_of_strangers(folder):
+    # Beside the run, and not in it: `python -m` finds modules in the current folder.
+    (folder / "evil.py").write_text("open('ran', 'w').close()\n")
+    prepared = folder / "data" / "odd" / "1.0.0"
+    prepared.mkdir(parents=True)
+    about = {"name": "odd", "version": "1.0.0", "fileFormat": "tfrecord"}
+    (prepared / "dataset_info.json").write_text(json.dumps(about))
+    features = {"pythonClassName": "evil.Evil", "featuresDict": {"features": {}}}
+    features = {**features, "featuresDict": {"features": {"x": features}}}
+    (prepared / "features.json").write_text(json.dumps(features))
+    _change(folder / "run/config.json", "dataset", "data_dir", value="data")
+    _change(folder / "run/config.json", "dataset", "name", value="tfds:odd")
+    sys.path.insert(0, str(folder))
+    try:
+        with pytest.raises(ValueError, match="features of TFDS; received evil.Evil in"):
+            runs.open_run("run").load_data()
+    finally:
+        sys.path.remove(str(folder))
+    assert "evil" not in sys.modules
+    assert not (folder / "ran").exists()
+
+
 # Code: pickles.
 
 
@@ -483,6 +505,22 @@ def test_tables_do_not_grow_without_bound(tmp_path):
     _, x, _, bad = next(tables.iterate_rows(str(tmp_path / "x.csv"), spec, 10_000))
     assert len(x) < 1_000
     assert bad[0] == (1, "column 'c7' is missing")
+
+
+@pytest.mark.usefixtures("frugal")
+def test_a_long_text_is_in_memory_once(tmp_path):
+    rows = 2**14
+    texts = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array(np.zeros(rows, np.int32)), pyarrow.array(["x" * 2**18])
+    )
+    x = np.random.default_rng(0).standard_normal(rows)
+    path = tmp_path / "x.parquet"
+    # Other writers do not tell pyarrow that it was a dictionary.
+    parquet.write_table(pyarrow.table({"x": x, "t": texts}), path, store_schema=False)
+    assert path.stat().st_size < 2**20
+    assert data.load(str(path), drop=["t"]).spec.columns == ("x",)
+    spec = data.DataSpec("a", (1,), "float32", columns=("x",))
+    assert len(next(tables.iterate_rows(str(path), spec, rows))[1]) == rows
 
 
 def test_a_table_without_columns_has_no_rows(tmp_path):
