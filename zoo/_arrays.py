@@ -16,6 +16,8 @@ import numpy as np
 # a thousand times; no data that are worth modelling come near.
 _LARGE = 2**30
 _GROWTH = 100
+# Those of `np.savez`. Of others `zipfile` unpacks more than it is asked for, at once.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAGIC = np.lib.format.MAGIC_PREFIX
 _Header = tuple[tuple[int, ...], np.dtype]
 
@@ -33,8 +35,9 @@ def read_npz(
         The arrays by name; of `names` those that are there.
 
     Raises:
-        ValueError: If it is no such file, is damaged, holds objects, or would grow
-            beyond 1 GiB and 100 times its size. The text is the reason alone.
+        ValueError: If it is no such file, is damaged, holds objects, is compressed in
+            ways that NumPy does not have, or would grow beyond 1 GiB and 100 times its
+            size. The text is the reason alone.
         FileNotFoundError: If there is no such file.
     """
     size = os.path.getsize(file)
@@ -80,6 +83,8 @@ def open_npy(file: str | os.PathLike[str]) -> np.ndarray:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if not member.filename.endswith(".npy"):
         raise ValueError(f"its member {member.filename[:40]!r} is no .npy")
+    if member.compress_type not in _METHODS:
+        raise ValueError("it is compressed as np.savez_compressed does not")
     with archive.open(member) as opened:
         header = _header(opened)
         _check(header, member.file_size - opened.tell())

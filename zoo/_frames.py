@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 from pyarrow import parquet
 
 # What a frame of a part of the rows may have, whatever the width: 128 MiB.
@@ -206,7 +207,11 @@ def parquet_size(file: str) -> int:
 def _open_parquet(file: str) -> parquet.ParquetFile:
     try:
         # Row groups are read a page at a time: many files are one group of all rows.
-        source = parquet.ParquetFile(file, buffer_size=2**16, pre_buffer=False)
+        options = {"buffer_size": 2**16, "pre_buffer": False}
+        with parquet.ParquetFile(file, **options) as source:
+            texts = [field.name for field in source.schema_arrow if _is_text(field)]
+        # A long text that repeats is in the file once, and so in memory.
+        source = parquet.ParquetFile(file, read_dictionary=texts, **options)
     except Exception as error:
         raise unreadable(file, error) from error
     check_width(source.metadata.num_columns, file)
@@ -216,6 +221,19 @@ def _open_parquet(file: str) -> parquet.ParquetFile:
             "again."
         )
     return source
+
+
+def _is_text(field: pyarrow.Field) -> bool:
+    kinds = pyarrow.types
+    return any(
+        is_kind(field.type)
+        for is_kind in (
+            kinds.is_string,
+            kinds.is_large_string,
+            kinds.is_binary,
+            kinds.is_large_binary,
+        )
+    )
 
 
 def _named(frame: pd.DataFrame, file: str) -> pd.DataFrame:

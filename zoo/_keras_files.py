@@ -73,8 +73,12 @@ def _check(path: str | os.PathLike[str]) -> int:
         names = sorted(member.filename for member in members)
         if names != sorted(_MEMBERS):
             raise ValueError(f"it holds {', '.join(names)[:100] or 'nothing'}")
-        # Keras does not compress them.
-        if sum(member.file_size for member in members) > os.path.getsize(path):
+        # Keras does not compress them. What is compressed may hold more than it says.
+        is_packed = any(
+            member.compress_type != zipfile.ZIP_STORED for member in members
+        )
+        grown = sum(member.file_size for member in members)
+        if is_packed or grown > os.path.getsize(path):
             raise ValueError("it would grow as it is read")
         if archive.getinfo(_CONFIG).file_size > _LONGEST:
             raise ValueError("its configuration is too long")
@@ -111,9 +115,11 @@ def _check_class(value: dict[str, Any], registered: dict[str, Any]) -> None:
         return
     if not isinstance(name, str) or not isinstance(module, str | None):
         raise ValueError("it names a class by what is no name")
-    if value.get("registered_name") in registered and name != "__lambda__":
+    known = registered.get(str(value.get("registered_name")))
+    if known is not None and name in (known.__name__, "function"):
         return
-    plain = module in _PLAIN and name not in _NOT_PLAIN
+    # Names with underscores, as of arrays and of programs, are Keras' own.
+    plain = module in _PLAIN and name not in _NOT_PLAIN and not name.startswith("_")
     if not plain and not (module == "keras" and name in _CONTAINERS):
         raise ValueError(f"Could not locate class '{name[:60]}'")
 

@@ -11,6 +11,7 @@ Here it gives up after about a second, says one sentence, and reads `--data_dir`
 """
 
 import contextlib
+import json
 import logging
 import math
 import re
@@ -27,6 +28,8 @@ from zoo.factors import Factors
 
 _BATCH = 1_000
 _RETRIES = 2
+# What TFDS takes for the name of a class, and imports.
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")
 # A colon before the name would be a namespace, which TFDS looks up in the network.
 _NAME = re.compile(r"\w+(/[\w.-]+)?(:[\d.*]+)?")
 
@@ -143,6 +146,8 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
             "A data set of TFDS is NAME, NAME/CONFIG or NAME:VERSION; "
             f"received 'tfds:{name}'; see tensorflow.org/datasets/catalog."
         )
+    if data_dir is not None:
+        _check_classes(name, data_dir)
     try:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     # TFDS raises ValueError, AssertionError or ImportError, with lists of all its sets.
@@ -152,6 +157,43 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
             "TFDS must know the data set's name, config and version; received "
             f"'tfds:{name}' ({reason}); see tensorflow.org/datasets/catalog."
         ) from error
+
+
+def _check_classes(name: str, data_dir: str) -> None:
+    """Raises ValueError if prepared data name classes of which TFDS would run code."""
+    folder, wanted = tfds.core.Path(data_dir).expanduser(), re.split("[/:]", name)[0]
+    # With or without a configuration above the version.
+    paths = [*folder.glob("*/*/features.json"), *folder.glob("*/*/*/features.json")]
+    for path in paths:
+        held = path.relative_to(folder).parts[0]
+        # TFDS writes names in its own way.
+        if held.replace("_", "").lower() != wanted.replace("_", "").lower():
+            continue
+        for found in _classes(path.read_text()):
+            if not found.startswith("tensorflow_datasets."):
+                raise ValueError(
+                    "Prepared data are made of the features of TFDS; received "
+                    f"{found[:80]} in {path}. Prepare the data anew in another "
+                    "--data_dir."
+                )
+
+
+def _classes(text: str) -> list[str]:
+    """The names of classes in a description of features, which may hold others."""
+    found: list[str] = []
+    left: list[object] = [text]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            names = (value.get(key) for key in _CLASS_KEYS)
+            found += [name for name in names if isinstance(name, str)]
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+            with contextlib.suppress(ValueError):
+                left.append(json.loads(value))
+    return found
 
 
 def choose_features(builder: tfds.core.DatasetBuilder) -> tuple[str, str | None]:

@@ -161,6 +161,10 @@ CLASSES = {
     "inside of Keras": _layer(
         "keras.src.saving.saving_lib", "load_model", {"filepath": "evil"}
     ),
+    "an array": _layer("keras.layers", "__numpy__", {"value": 1, "dtype": "S99"}),
+    "a registered array": _layer(
+        "x", "__numpy__", {"value": 1, "dtype": "S99"}, "tfgen>Gaussian"
+    ),
     "no name": _layer(["os"], 3),
 }
 
@@ -203,6 +207,28 @@ def test_data_in_a_model_dir_are_not_read(folder):
     _change(folder / "run/config.json", "dataset", "name", value="mnist")
     with pytest.raises(ValueError, match="does not bring its own data_dir; received"):
         runs.open_run("run").load_data()
+
+
+def test_prepared_data_name_no_modules_of_strangers(folder):
+    # Beside the run, and not in it: `python -m` finds modules in the current folder.
+    (folder / "evil.py").write_text("open('ran', 'w').close()\n")
+    prepared = folder / "data" / "odd" / "1.0.0"
+    prepared.mkdir(parents=True)
+    about = {"name": "odd", "version": "1.0.0", "fileFormat": "tfrecord"}
+    (prepared / "dataset_info.json").write_text(json.dumps(about))
+    features = {"pythonClassName": "evil.Evil", "featuresDict": {"features": {}}}
+    features = {**features, "featuresDict": {"features": {"x": features}}}
+    (prepared / "features.json").write_text(json.dumps(features))
+    _change(folder / "run/config.json", "dataset", "data_dir", value="data")
+    _change(folder / "run/config.json", "dataset", "name", value="tfds:odd")
+    sys.path.insert(0, str(folder))
+    try:
+        with pytest.raises(ValueError, match="features of TFDS; received evil.Evil in"):
+            runs.open_run("run").load_data()
+    finally:
+        sys.path.remove(str(folder))
+    assert "evil" not in sys.modules
+    assert not (folder / "ran").exists()
 
 
 # Code: pickles.
@@ -437,6 +463,28 @@ def test_archives_do_not_grow_without_bound(tmp_path, monkeypatch):
     assert set(_arrays.read_npz(tmp_path / "y.npz")) == {"x"}
 
 
+def _packed_beyond_what_it_says(path, name):
+    """A small archive, whose member is of 4 KiB by its word, and of a gibibyte."""
+    said = 2**12
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        with archive.open(name, "w") as file:
+            file.write(_bomb((said - 128,), "|u1"))
+            for _ in range(2**10):
+                file.write(bytes(2**20))
+    member, content = archive.getinfo(name), path.read_bytes()
+    path.write_bytes(
+        content.replace(*(struct.pack("<I", x) for x in (member.file_size, said)))
+    )
+
+
+@pytest.mark.usefixtures("frugal")
+def test_archives_do_not_unpack_more_than_they_say(tmp_path):
+    _packed_beyond_what_it_says(tmp_path / "x.npz", "x.npy")
+    assert os.path.getsize(tmp_path / "x.npz") < 2**12
+    with pytest.raises(ValueError, match="as np.savez_compressed does not"):
+        data.load(str(tmp_path / "x.npz"))
+
+
 def _noise(shape):
     """Bits in bytes: an eighth of their size at best."""
     return np.random.default_rng(0).integers(0, 2, shape, np.uint8)
@@ -470,6 +518,22 @@ def test_tables_do_not_grow_without_bound(tmp_path):
     _, x, _, bad = next(tables.iterate_rows(str(tmp_path / "x.csv"), spec, 10_000))
     assert len(x) < 1_000
     assert bad[0] == (1, "column 'c7' is missing")
+
+
+@pytest.mark.usefixtures("frugal")
+def test_a_long_text_is_in_memory_once(tmp_path):
+    rows = 2**14
+    texts = pyarrow.DictionaryArray.from_arrays(
+        pyarrow.array(np.zeros(rows, np.int32)), pyarrow.array(["x" * 2**18])
+    )
+    x = np.random.default_rng(0).standard_normal(rows)
+    path = tmp_path / "x.parquet"
+    # Other writers do not tell pyarrow that it was a dictionary.
+    parquet.write_table(pyarrow.table({"x": x, "t": texts}), path, store_schema=False)
+    assert path.stat().st_size < 2**20
+    assert data.load(str(path), drop=["t"]).spec.columns == ("x",)
+    spec = data.DataSpec("a", (1,), "float32", columns=("x",))
+    assert len(next(tables.iterate_rows(str(path), spec, rows))[1]) == rows
 
 
 def test_a_table_without_columns_has_no_rows(tmp_path):
@@ -593,12 +657,14 @@ def test_weights_are_in_the_file(folder, change):
         runs.open_run("run")
 
 
+@pytest.mark.parametrize("size", [2**24, 2])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 @pytest.mark.usefixtures("frugal")
-def test_a_compressed_model_is_refused(folder):
+def test_a_compressed_model_is_refused(folder, size, method):
     path = folder / "run" / "model.keras"
     members = _members(path)
-    members["metadata.json"] = b" " * 2**24
-    _pack(path, members, zipfile.ZIP_DEFLATED)
+    members["metadata.json"] = b" " * size
+    _pack(path, members, method)
     with pytest.raises(ValueError, match="it would grow as it is read"):
         runs.open_run("run")
 
