@@ -7,6 +7,7 @@ of a .csv, .parquet or .npy file that is read in batches.
 
 import dataclasses
 import glob
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -144,23 +144,28 @@ def check_width(columns: int, path: str) -> None:
 def read_parquet(file: str) -> pd.DataFrame:
     """The whole file."""
     with _open_parquet(file) as source:
-        metadata = source.metadata
-        cells, size = (
-            metadata.num_rows * metadata.num_columns,
-            Path(file).stat().st_size,
-        )
+        metadata, size = source.metadata, Path(file).stat().st_size
+        cells = _num_values(metadata)
         # Repeated values take next to nothing in a file, and 8 bytes each in memory.
         if cells > max(8 * _MOST_CELLS, _MOST_REPEATS * size):
             raise ValueError(
                 "A table whose values hardly ever repeat takes about a byte for each; "
-                f"received {metadata.num_rows:,} rows of {metadata.num_columns:,} "
-                f"columns in the {size:,} bytes of {file}; leave columns or rows out."
+                f"received {cells:,} values in {metadata.num_rows:,} rows, in the "
+                f"{size:,} bytes of {file}; leave columns or rows out."
             )
         try:
             frame = source.read().to_pandas()
         except Exception as error:
             raise unreadable(file, error) from error
         return _named(frame, file)
+
+
+def _num_values(metadata: parquet.FileMetaData) -> int:
+    """How many values a file holds; a row of a list has any number of them."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(
+        group.column(i).num_values for group in groups for i in range(group.num_columns)
+    )
 
 
 def parquet_batches(

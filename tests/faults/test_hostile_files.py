@@ -505,7 +505,7 @@ def test_tables_do_not_grow_without_bound(tmp_path):
     parquet.write_table(table, path, compression="zstd")
     del table
     assert path.stat().st_size < 2**20
-    with pytest.raises(ValueError, match="10,000,000 rows of 15 columns in the"):
+    with pytest.raises(ValueError, match="150,000,000 values in 10,000,000 rows"):
         data.load(str(path))
     spec = data.DataSpec("a", (1,), "float32", columns=("a",))
     _, x, *_ = next(tables.iterate_rows(str(path), spec, 1000))
@@ -518,6 +518,21 @@ def test_tables_do_not_grow_without_bound(tmp_path):
     _, x, _, bad = next(tables.iterate_rows(str(tmp_path / "x.csv"), spec, 10_000))
     assert len(x) < 1_000
     assert bad[0] == (1, "column 'c7' is missing")
+
+
+@pytest.mark.usefixtures("frugal")
+def test_lists_in_a_table_do_not_grow_without_bound(tmp_path):
+    lists = pyarrow.FixedSizeListArray.from_arrays(
+        pyarrow.array(np.zeros(2**24, np.int8)), 2**20
+    )
+    schema = pyarrow.schema([("x", lists.type)])
+    path = tmp_path / "x.parquet"
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for _ in range(16):
+            writer.write_table(pyarrow.table({"x": lists}))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(ValueError, match="268,435,456 values in 256 rows"):
+        data.load(str(path))
 
 
 @pytest.mark.usefixtures("frugal")
@@ -645,8 +660,17 @@ def _soft_link(file):
     group[name] = h5py.SoftLink("/x")
 
 
+def _lists(file):
+    group, name = _first(file)
+    del group[name]
+    lists = np.empty([3], object)
+    lists[:] = [np.zeros(4)] * 3
+    group.create_dataset(name, data=lists, dtype=h5py.vlen_dtype("f8"))
+
+
 @pytest.mark.parametrize(
-    "change", [_never_stored, _compressed, _external, _link_elsewhere, _soft_link]
+    "change",
+    [_never_stored, _compressed, _external, _link_elsewhere, _soft_link, _lists],
 )
 @pytest.mark.usefixtures("frugal")
 def test_weights_are_in_the_file(folder, change):
