@@ -313,41 +313,12 @@ _JSON = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, write_run):
     """A finished run: its directory, and what its files hold."""
     folder = tmp_path_factory.mktemp("runs")
     pd.DataFrame(X, columns=["a", "b"]).to_csv(folder / "x.csv", index=False)
-    dataset = data.load(str(folder / "x.csv"))
-    estimate = {"mean": -2.0, "standard_error": 0.1, "rows": 2}
-    run = ModelDir(folder / "run")
-    config = {
-        "model": "gmm",
-        "recipe": None,
-        "settings": {},
-        "dataset": {
-            "name": str(folder / "x.csv"),
-            "data_dir": None,
-            "context": [],
-            "drop": [],
-            "fingerprint": dataset.fingerprint(),
-            "spec": dataset.spec.to_json(),
-        },
-        "training": {"num_labels": None},
-        "seed": 0,
-        "versions": {},
-    }
-    run.enter(config, overwrite=False)
-    report = {
-        "model": "gmm",
-        "dataset": "x",
-        "kind": "exact",
-        "unit": "nats",
-        "validation": {"log_prob": estimate},
-        "test": {"log_prob": estimate},
-        "train_quantiles": [-3.0, -2.0, -1.0],
-    }
-    run.write("report.json", report)
-    tfgen.DensityModel(StandardNormal([2])).save(run.path / "model.keras")
+    model = tfgen.DensityModel(StandardNormal([2]))
+    run = write_run(folder / "run", str(folder / "x.csv"), model)
     contents = {path.name: path.read_bytes() for path in run.path.iterdir()}
     return run, contents
 

@@ -57,41 +57,12 @@ def model():
 
 
 @pytest.fixture
-def folder(tmp_path, model, monkeypatch):
+def folder(tmp_path, model, monkeypatch, write_run):
     """A finished run on a file of the user's own, and the place to call commands in."""
     monkeypatch.chdir(tmp_path)
     x = np.random.default_rng(0).standard_normal([20, WIDTH])
     pd.DataFrame(x, columns=["a", "b"]).to_csv("x.csv", index=False)
-    dataset = data.load("x.csv")
-    directory = ModelDir("run")
-    estimate = {"mean": -2.0, "standard_error": 0.1, "rows": 2}
-    config = {
-        "model": "gmm",
-        "recipe": None,
-        "settings": {},
-        "dataset": {
-            "name": "x.csv",
-            "data_dir": None,
-            "context": [],
-            "fingerprint": dataset.fingerprint(),
-            "spec": dataset.spec.to_json(),
-        },
-        "training": {"num_labels": None},
-        "seed": 0,
-        "versions": {},
-    }
-    assert directory.enter(config, overwrite=False) == "new"
-    report = {
-        "model": "gmm",
-        "dataset": "x",
-        "kind": "exact",
-        "unit": "nats",
-        "validation": {"log_prob": estimate},
-        "test": {"log_prob": estimate},
-        "train_quantiles": [-3.0, -2.0, -1.0],
-    }
-    directory.write("report.json", report)
-    model.save("run/model.keras")
+    write_run("run", "x.csv", model)
     return tmp_path
 
 
