@@ -5,9 +5,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from zoo import pretrained
+from zoo._arrays import read_npz
 from zoo.model_dir import Json, ModelDir
 
 _FILES = ("config.json", "report.json", "model.keras", "examples.npz")
@@ -106,8 +105,8 @@ def add(model_dir: str) -> str:
     target.write("report.json", numbers)
     with target.replacing("model.keras") as path:
         shutil.copyfile(source.path / "model.keras", path)
-    with np.load(source.path / "examples.npz", allow_pickle=False) as arrays:
-        few = {key: array[:_EXAMPLES] for key, array in arrays.items()}
+    arrays = read_npz(source.path / "examples.npz")
+    few = {key: array[:_EXAMPLES] for key, array in arrays.items()}
     target.write_arrays("examples.npz", few)
     sums = {f"{name}/{file}": _digest(target.path / file) for file in _FILES}
     lines = sorted(f"{v}  {k}\n" for k, v in {**pretrained.read_sums(), **sums}.items())
