@@ -11,13 +11,6 @@ BATCH, STEPS = 6, 3
 ROWS = BATCH * STEPS
 
 
-@pytest.fixture(scope="module")
-def strategy():
-    devices = tf.config.list_logical_devices("CPU")
-    assert len(devices) == 2
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
-
-
 def density():
     return DensityModel(tfgen.realnvp([2], num_steps=2, hidden_units=[4]))
 
@@ -37,10 +30,10 @@ MODELS = {
 }
 
 
-def pair(strategy, randomize, make, optimizer):
+def pair(mirrored, randomize, make, optimizer):
     """The same model on one device and on two, compiled."""
     one = randomize(make(), stddev=0.2)
-    with strategy.scope():
+    with mirrored.scope():
         two = make()
         two.set_weights(one.get_weights())
         two.compile(optimizer, jit_compile=False)
@@ -57,9 +50,9 @@ def assert_same(one, two):
     ("name", "optimizer"),
     [("density", "sgd"), ("dequantized", "adam")],
 )
-def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
+def test_two_devices_agree_with_one(name, optimizer, mirrored, randomize):
     make, inputs = MODELS[name]
-    one, two = pair(strategy, randomize, make, optimizer)
+    one, two = pair(mirrored, randomize, make, optimizer)
     for model in (one, two):
         model.fit(inputs, batch_size=BATCH, shuffle=False, verbose=0)
     for name, values in one.history.history.items():
@@ -79,9 +72,9 @@ def test_two_devices_agree_with_one(name, optimizer, strategy, randomize):
         assert float(answer) == pytest.approx(expected, rel=1e-5)
 
 
-def test_two_devices_clip_the_gradient_that_one_does(strategy, randomize):
+def test_two_devices_clip_the_gradient_that_one_does(mirrored, randomize):
     # Gradients of the two devices differ, and point in other directions.
-    one, two = pair(strategy, randomize, density, "sgd")
+    one, two = pair(mirrored, randomize, density, "sgd")
     for model in (one, two):
         model.clip_norm = 1e-2
         before = [weight.numpy() for weight in model.trainable_weights]
@@ -93,8 +86,8 @@ def test_two_devices_clip_the_gradient_that_one_does(strategy, randomize):
     assert_same(one, two)
 
 
-def test_executions_on_two_devices_end_with_the_data(strategy, randomize):
-    one, two = pair(strategy, randomize, density, "sgd")
+def test_executions_on_two_devices_end_with_the_data(mirrored, randomize):
+    one, two = pair(mirrored, randomize, density, "sgd")
     two.steps_per_execution = 2  # Of three steps.
     for model in (one, two):
         model.fit(rows(), batch_size=BATCH, epochs=2, shuffle=False, verbose=0)
@@ -104,29 +97,29 @@ def test_executions_on_two_devices_end_with_the_data(strategy, randomize):
     assert_same(one, two)
 
 
-def test_a_failure_on_one_device_stops_the_step_on_both(strategy, randomize):
-    _, model = pair(strategy, randomize, density, "sgd")
+def test_a_failure_on_one_device_stops_the_step_on_both(mirrored, randomize):
+    _, model = pair(mirrored, randomize, density, "sgd")
     x = rows()
     x[2 * BATCH - 1] = np.nan  # Only the second device sees it.
     model.fit(x, batch_size=BATCH, shuffle=False, verbose=0)
     assert model.first_non_finite.failure() == (1, "log_prob")
     for weight in model.trainable_weights:
-        first, second = strategy.experimental_local_results(weight.value)
+        first, second = mirrored.experimental_local_results(weight.value)
         np.testing.assert_array_equal(first, second)
         assert np.all(np.isfinite(first))
 
 
-def test_each_device_has_noise_of_its_own(strategy):
-    with strategy.scope():
+def test_each_device_has_noise_of_its_own(mirrored):
+    with mirrored.scope():
         model = dequantized()
     x = tf.zeros([3, 2])
-    run = tf.function(lambda: strategy.run(lambda: model(x)["elbo"]))
-    first, second = strategy.experimental_local_results(run())
+    run = tf.function(lambda: mirrored.run(lambda: model(x)["elbo"]))
+    first, second = mirrored.experimental_local_results(run())
     assert len(np.unique([first, second])) == 6
 
 
-def test_samples_do_not_depend_on_the_strategy(strategy, randomize):
-    one, two = pair(strategy, randomize, density, "sgd")
-    with strategy.scope():
+def test_samples_do_not_depend_on_the_strategy(mirrored, randomize):
+    one, two = pair(mirrored, randomize, density, "sgd")
+    with mirrored.scope():
         samples = two.sample(5, seed=1)
     np.testing.assert_allclose(samples, one.sample(5, seed=1), rtol=1e-5)

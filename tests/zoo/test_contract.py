@@ -401,14 +401,9 @@ def test_xla_changes_nothing(name, kind):
 
 
 @FEW
-def test_two_devices_agree_with_one(name, kind):
-    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
-    assert len(devices) == 2  # See `tests/conftest.py`.
-    # Collective operations fail in the second strategy that a process makes.
-    reduction = tf.distribute.ReductionToOneDevice()
-    strategy = tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
+def test_two_devices_agree_with_one(name, kind, mirrored):
     one, data = _adapted(name, kind)
-    with strategy.scope():
+    with mirrored.scope():
         two, _ = _build(name, kind)
         two.set_weights(one.get_weights())
         two.compile("sgd", jit_compile=False)
