@@ -1,7 +1,7 @@
 """Objectives of `VAE` under which latents come to stand for factors of the data."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -139,6 +139,8 @@ class TotalCorrelationELBO(Objective):
         Chen, Li, Grosse and Duvenaud, 2018. Isolating Sources of Disentanglement in
         Variational Autoencoders. https://arxiv.org/abs/1802.04942
     """
+
+    rowwise: ClassVar[bool] = False
 
     def __init__(
         self, alpha: float = 1.0, beta: float = 6.0, gamma: float = 1.0

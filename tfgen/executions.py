@@ -1,8 +1,8 @@
-"""Several steps of a model in a row: as one program of XLA, or on several replicas."""
+"""Steps of a model: several as one program of XLA, in parts, or on several replicas."""
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import keras
 import tensorflow as tf
@@ -11,9 +11,40 @@ from tfgen.signatures import Tensors
 
 # Batches of an execution lie side by side in memory. Where they take more than this, a
 # step takes so long that nothing is gained.
-_MOST_BYTES = 2**28
+_MOST_BYTES = 2**26
 
 TrainFunction: TypeAlias = Callable[[tf.data.Iterator], Tensors]
+_Rows = TypeVar("_Rows")
+
+
+class Execution(NamedTuple):
+    """Batches of consecutive steps, an element of a data set that `stacked` made.
+
+    Attributes:
+        batches: Their nest, each tensor `[steps, rows, ...]`.
+    """
+
+    batches: object
+
+
+def stacked(batches: tf.data.Dataset, num_steps: int) -> tf.data.Dataset:
+    """The batches of each execution in one element, which `in_one_program` takes.
+
+    Asking a data set for an element takes longer than a step of a small model, and is
+    done once then. The batches are copied while the steps before them run.
+
+    Args:
+        batches: Without an end, as Keras would count the elements of others: tell
+            `fit` the steps of an epoch. Those of unknown shapes, and large ones, come
+            back as they are.
+        num_steps: Steps of an execution, the same as the model's.
+    """
+    if num_steps == 1 or not _stackable(batches, num_steps):
+        return batches
+    groups = batches.batch(num_steps).map(
+        lambda *batch: Execution(batch if len(batch) > 1 else batch[0])
+    )
+    return groups.prefetch(1)
 
 
 def in_one_program(
@@ -59,6 +90,12 @@ def in_one_program(
         return count, run(batches, count)
 
     def train_function(iterator: tf.data.Iterator) -> Tensors:
+        if isinstance(iterator.element_spec, Execution):
+            element = iterator.get_next_as_optional()
+            if not element.has_value():
+                raise StopIteration
+            batches = element.get_value().batches
+            return run(batches, tf.shape(tf.nest.flatten(batches)[0])[0])
         if not _stackable(iterator, num_steps):
             return otherwise(iterator)
         count, logs = read_and_run(iterator)
@@ -105,9 +142,31 @@ def on_all_replicas(
     return function
 
 
-def _stackable(iterator: tf.data.Iterator, num_steps: int) -> bool:
+def in_parts(function: Callable[..., _Rows], num_parts: int, *batch: object) -> _Rows:
+    """What a function of rows gives for a batch, from equal parts of it.
+
+    XLA computes parts side by side, as they do not depend on each other: while one
+    waits for a product, or does what only one core can, another has the other cores.
+
+    Args:
+        function: From the rows of each of `batch` to tensors of as many rows.
+        num_parts: How many; where they would not be equal, the batch is left whole.
+        *batch: Nests of tensors `[rows, ...]`.
+    """
+    rows = {tensor.shape[0] for tensor in tf.nest.flatten(batch)}
+    if num_parts == 1 or any(n is None or n % num_parts for n in rows):
+        return function(*batch)
+    flat = [tf.split(tensor, num_parts) for tensor in tf.nest.flatten(batch)]
+    parts = [
+        function(*tf.nest.pack_sequence_as(batch, tensors))
+        for tensors in zip(*flat, strict=True)
+    ]
+    return tf.nest.map_structure(lambda *tensors: tf.concat(tensors, axis=0), *parts)
+
+
+def _stackable(batches: tf.data.Dataset | tf.data.Iterator, num_steps: int) -> bool:
     """Whether batches have known shapes, and those of an execution fit in memory."""
-    specs = tf.nest.flatten(getattr(iterator, "element_spec", None))
+    specs = tf.nest.flatten(getattr(batches, "element_spec", None))
     if not all(
         isinstance(spec, tf.TensorSpec) and spec.shape.is_fully_defined()
         for spec in specs

@@ -1,6 +1,6 @@
 """Objectives: what `fit` minimises, kept apart from the terms that are reported."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 class Objective(Serializable):
-    """Maps a model, a batch and the step to one loss a row, and the terms beside it."""
+    """Maps a model, a batch and the step to one loss a row, and the terms beside it.
+
+    Attributes:
+        rowwise: Whether the loss of a row looks at no other row of the batch.
+    """
+
+    rowwise: ClassVar[bool] = True
 
     def __call__(
         self,

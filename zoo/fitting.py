@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import ConcreteMixtureVAE, GenerativeModel, random
+from tfgen import ConcreteMixtureVAE, GenerativeModel, executions, random
 from tfgen.metrics import accuracy
 from zoo import binarization, classification, labels
 from zoo.checkpoints import Checkpoints, NotFiniteError
@@ -25,6 +25,9 @@ from zoo.strategies import Devices, Share
 from zoo.streaming import batches as streamed
 
 _MAX_STEPS_PER_EXECUTION = 50
+# From so many on, compiling a step of two parts pays: it takes 0.3 to 3 s more, and
+# saves up to a fifth of each step.
+_MANY_STEPS = 10_000
 _EVALUATION_BATCH = 500
 _METRICS = "metrics.csv"
 # One seed of evaluation for all models, so that bounds compare like with like.
@@ -102,7 +105,10 @@ def fit(
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(first_rate, steps * recipe.epochs)
     averaging = recipe.weight_averaging > 0
+    # XLA has no part in sums over devices.
+    jit_compile = recipe.jit_compile and devices.count == 1
     model.clip_norm = recipe.clip_norm
+    model.batch_parts = plan_parts(steps * recipe.epochs, jit_compile=jit_compile)
     given, model = model, devices.replicate(model)
     with devices.scope():
         optimizer = keras.optimizers.Adam(
@@ -113,8 +119,7 @@ def fit(
         )
         model.compile(
             optimizer,
-            # XLA has no part in sums over devices.
-            jit_compile=recipe.jit_compile and devices.count == 1,
+            jit_compile=jit_compile,
             steps_per_execution=between_looks,
         )
         # Made within the first step, they would have it traced twice.
@@ -156,6 +161,10 @@ def fit(
         jit_compile=recipe.jit_compile,
         share=devices.share,
     )
+    # As if they had no end, so that nobody asks for it at every step.
+    batches = batches.repeat()
+    if jit_compile:
+        batches = executions.stacked(batches, between_looks)
     validation = evaluation_batches(data.validation, share=devices.share)
     try:
         plain = streamed.plain_errors(data.train, data.validation)
@@ -163,8 +172,7 @@ def fit(
             # Distributed validation data end before Keras knows how many they are.
             warnings.filterwarnings("ignore", "Your input ran out of data")
             model.fit(
-                # As if they had no end, so that nobody asks for it at every step.
-                devices.distribute(batches.repeat()),
+                devices.distribute(batches),
                 initial_epoch=resume.epoch,
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
@@ -232,6 +240,17 @@ def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
         candidates = range(chosen // 2, chosen + 1)
         chosen = min(candidates, key=lambda size: (available % size, -size))
     return available - available % chosen, chosen
+
+
+def plan_parts(steps: int, *, jit_compile: bool) -> int:
+    """In how many parts to compute a batch: two save time, but take longer to compile.
+
+    Args:
+        steps: How many are to come, in all.
+        jit_compile: Whether they are compiled by XLA.
+    """
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    return 2 if jit_compile and on_cpu and steps >= _MANY_STEPS else 1
 
 
 def training_batches(

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import report, workers
-from benchmarks.peers.cases import TABLES
+from benchmarks.peers.cases import TABLES, Case
+from benchmarks.peers.libraries import tfgen as own
 
 
 @pytest.fixture
@@ -44,6 +45,17 @@ def test_what_a_curve_is_held_against_is_measured_unless_it_was(measure):
     # A quick run knows nothing of earlier ones.
     order = measure("train-rows", "vae", "--quick", stored=["maf-43"])
     assert order == ["maf-43", "vae", "train-rows"]
+
+
+@pytest.mark.parametrize("model", ["maf", "realnvp", "vae"])
+@pytest.mark.parametrize("mode", ["xla", "eager"])
+def test_our_own_side_trains_in_finite_steps(model, mode):
+    case = Case("train", model, features=4, hidden=5, rows=6, num_steps=2)
+    task = own.prepare(case, mode)
+    task.run()
+    task.close()
+    assert task.units == 100
+    assert task.parameters > 0
 
 
 def test_the_end_of_a_process_is_told_with_its_last_words():

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import tfgen
-from tfgen import random
+from tfgen import executions, random
 from tfgen.distributions import Flow, StandardNormal
 from tfgen.flows import ActNorm
 from zoo import data, fitting, training
@@ -308,6 +308,34 @@ def test_ways_to_train(options, base, name):
         assert [row["learning_rate"] for row in rows] == pytest.approx([0.01] * 3)
     if name == "one batch":
         assert _read(path)["steps"] == 3
+
+
+def test_long_runs_compute_batches_in_parts(options, base, monkeypatch):
+    path, parts = ModelDir(options("parts").model_dir).path, []
+    in_parts = executions.in_parts
+
+    def count(function, num_parts, *batch):
+        parts.append(num_parts)
+        return in_parts(function, num_parts, *batch)
+
+    monkeypatch.setattr("tfgen.base.in_parts", count)
+    monkeypatch.setattr(fitting, "_MANY_STEPS", 9)
+    train(options("parts", fields={"jit_compile": True}))
+    assert set(parts) == {2}
+    rows, others = _metrics(path), _metrics(base)
+    assert rows == [pytest.approx(row, rel=1e-4, abs=1e-9) for row in others]
+
+
+@pytest.mark.parametrize(
+    ("steps", "jit_compile", "gpus", "parts"),
+    [(10_000, True, 0, 2), (9_999, True, 0, 1), (10_000, False, 0, 1)]
+    + [(10_000, True, 1, 1)],
+)
+def test_parts_are_for_many_steps_of_xla_on_cpus(
+    monkeypatch, steps, jit_compile, gpus, parts
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [None] * gpus)
+    assert fitting.plan_parts(steps, jit_compile=jit_compile) == parts
 
 
 def test_looking_more_often_changes_nothing(options, base):

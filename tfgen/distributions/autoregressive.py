@@ -56,7 +56,10 @@ class Autoregressive(DistributionLayer):
         noise = conditional.noise(seeds)
         steps = conditional.network.incremental(tf.shape(seeds), context)
         x, _ = steps.generate(
-            lambda parameters, noise: (conditional.draw(parameters, noise), 0.0),
+            lambda parameters, noise: (
+                conditional.draw(conditional.elements(parameters), noise),
+                0.0,
+            ),
             self._flat(noise),
         )
         return tf.reshape(x, tf.shape(noise))

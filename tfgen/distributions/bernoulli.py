@@ -31,9 +31,9 @@ class Bernoulli(Elementwise):
         """Uniform."""
         return random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         """Zeros and ones."""
-        return tf.cast(noise < tf.sigmoid(parameters[..., 0]), self.compute_dtype)
+        return tf.cast(noise < tf.sigmoid(elements.logits), self.compute_dtype)
 
 
 class GreyBernoulli(Bernoulli):
@@ -67,9 +67,9 @@ class GreyBernoulli(Bernoulli):
         """Grey values of logits `[..., 1]`."""
         return _Greys(parameters[..., 0], self.levels - 1.0)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         """The lowest and the highest level."""
-        return (self.levels - 1.0) * super().draw(parameters, noise)
+        return (self.levels - 1.0) * super().draw(elements, noise)
 
 
 class _Bits(tfd.Bernoulli):
@@ -85,7 +85,7 @@ class _Greys(tfd.Distribution):
 
     def __init__(self, logits: tf.Tensor, white: float) -> None:
         parameters = dict(locals())
-        self._logits = logits
+        self.logits = logits
         self._white = white
         super().__init__(
             dtype=logits.dtype,
@@ -97,20 +97,20 @@ class _Greys(tfd.Distribution):
         )
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        log_prob = x / self._white * self._logits - tf.math.softplus(self._logits)
+        log_prob = x / self._white * self.logits - tf.math.softplus(self.logits)
         return log_prob + _impossible((x < 0) | (x > self._white), x)
 
     def _mean(self) -> tf.Tensor:
-        return self._white * tf.sigmoid(self._logits)
+        return self._white * tf.sigmoid(self.logits)
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([])
 
     def _batch_shape(self) -> tf.TensorShape:
-        return self._logits.shape
+        return self.logits.shape
 
     def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self._logits)
+        return tf.shape(self.logits)
 
 
 def _impossible(is_outside: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -43,9 +43,9 @@ class Categorical(Elementwise):
         """Uniform."""
         return random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         """Whole numbers as floats, as the network takes them."""
-        return tf.cast(random.invert_cdf(parameters, noise), self.compute_dtype)
+        return tf.cast(random.invert_cdf(elements.logits, noise), self.compute_dtype)
 
 
 class _Categories(tfd.Categorical):

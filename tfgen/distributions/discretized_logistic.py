@@ -61,23 +61,20 @@ class DiscretizedLogistic(Elementwise):
 
     def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Rounded logistic variables of `[..., 2]`: location, unbounded log-scale."""
-        return _RoundedLogistic(*self._loc_and_scale(parameters), self.levels)
+        loc, log_scale = tf.unstack(parameters, axis=-1)
+        half = 0.5 * (self.levels - 1)
+        scale = half * tf.exp(bounded(log_scale) - 2.0)
+        return _RoundedLogistic(half * (loc + 1.0), scale, self.levels)
 
     def noise(self, seeds: tf.Tensor) -> tf.Tensor:
         """Uniform."""
         return random.uniform(seeds, self.event_shape, dtype=self.compute_dtype)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         """Levels as floats: a logistic draw, rounded."""
-        loc, scale = self._loc_and_scale(parameters)
-        draw = loc + scale * (tf.math.log(noise) - tf.math.log1p(-noise))
+        logistic = tf.math.log(noise) - tf.math.log1p(-noise)
+        draw = elements.loc + elements.scale * logistic
         return tf.clip_by_value(tf.round(draw), 0.0, self.levels - 1.0)
-
-    def _loc_and_scale(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """In units of a level."""
-        loc, log_scale = tf.unstack(parameters, axis=-1)
-        half = 0.5 * (self.levels - 1)
-        return half * (loc + 1.0), half * tf.exp(bounded(log_scale) - 2.0)
 
 
 class _RoundedLogistic(tfd.Distribution):
@@ -85,8 +82,8 @@ class _RoundedLogistic(tfd.Distribution):
 
     def __init__(self, loc: tf.Tensor, scale: tf.Tensor, levels: int) -> None:
         parameters = dict(locals())
-        self._loc = loc
-        self._scale = scale
+        self.loc = loc
+        self.scale = scale
         self._top = levels - 1
         super().__init__(
             dtype=loc.dtype,
@@ -103,9 +100,9 @@ class _RoundedLogistic(tfd.Distribution):
         # where no difference of close numbers is left.
         lowest, highest = x <= 0.0, x >= self._top
         zero = tf.zeros([], x.dtype)
-        upper = -tf.math.softplus((self._loc - x - 0.5) / self._scale)
-        lower = -tf.math.softplus((x - 0.5 - self._loc) / self._scale)
-        width = tf.math.log(-tf.math.expm1(-1.0 / self._scale))
+        upper = -tf.math.softplus((self.loc - x - 0.5) / self.scale)
+        lower = -tf.math.softplus((x - 0.5 - self.loc) / self.scale)
+        width = tf.math.log(-tf.math.expm1(-1.0 / self.scale))
         log_prob = (
             tf.where(highest, zero, upper)
             + tf.where(lowest, zero, lower)
@@ -122,15 +119,15 @@ class _RoundedLogistic(tfd.Distribution):
         Less than half a level from the mean of the integers, and within 0.02 of it
         where the scale is a level or more.
         """
-        upper = tf.math.softplus(self._loc / self._scale)
-        lower = tf.math.softplus((self._loc - self._top) / self._scale)
-        return self._scale * (upper - lower)
+        upper = tf.math.softplus(self.loc / self.scale)
+        lower = tf.math.softplus((self.loc - self._top) / self.scale)
+        return self.scale * (upper - lower)
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape([])
 
     def _batch_shape(self) -> tf.TensorShape:
-        return self._loc.shape
+        return self.loc.shape
 
     def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self._loc)
+        return tf.shape(self.loc)

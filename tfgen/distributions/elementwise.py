@@ -41,8 +41,8 @@ class Elementwise(DistributionLayer):
         """The random numbers of each row, one for each element."""
         raise NotImplementedError
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """Elements `[...]` from their parameters and their noise `[...]`."""
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
+        """Values `[...]` of elements from their noise `[...]`."""
         raise NotImplementedError
 
     def distribution(self, context: Context = None) -> tfd.Distribution:
@@ -51,18 +51,17 @@ class Elementwise(DistributionLayer):
 
     def given(self, outputs: tf.Tensor) -> tfd.Distribution:
         """The distribution of outputs of the network."""
-        return self._of(self._shaped(outputs))
+        return independent(self._elements_of(outputs), self.event_shape)
 
     def sample(self, seeds: tf.Tensor, context: Context = None) -> tf.Tensor:
         """One draw a row."""
-        return self.draw(self._parameters(context), self.noise(seeds))
+        return self.sample_and_distribution(seeds, context)[0]
 
     def sample_and_distribution(
         self, seeds: tf.Tensor, context: Context = None
     ) -> tuple[tf.Tensor, tfd.Distribution]:
         """Draws and their distribution, from one pass of the network."""
-        parameters = self._parameters(context)
-        return self.draw(parameters, self.noise(seeds)), self._of(parameters)
+        return self._draw(seeds, self.network(context))
 
     def sample_and_log_prob(
         self,
@@ -72,21 +71,21 @@ class Elementwise(DistributionLayer):
         repeats: int | tf.Tensor = 1,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws and their log-densities; the network sees each context once."""
-        parameters = repeat_rows(self._parameters(context), repeats)
-        x = self.draw(parameters, self.noise(seeds))
-        return x, self._of(parameters).log_prob(x)
+        x, distribution = self._draw(seeds, repeat_rows(self.network(context), repeats))
+        return x, distribution.log_prob(x)
 
     def adapt_to_context(self, context: Context) -> None:
         """Starts the network, if it takes its scale from data."""
         if hasattr(self.network, "adapt"):
             self.network.adapt(context)
 
-    def _of(self, parameters: tf.Tensor) -> tfd.Distribution:
-        return independent(self.elements(parameters), self.event_shape)
+    def _draw(
+        self, seeds: tf.Tensor, outputs: tf.Tensor
+    ) -> tuple[tf.Tensor, tfd.Distribution]:
+        elements = self._elements_of(outputs)
+        x = self.draw(elements, self.noise(seeds))
+        return x, independent(elements, self.event_shape)
 
-    def _parameters(self, context: Context) -> tf.Tensor:
-        return self._shaped(self.network(context))
-
-    def _shaped(self, outputs: tf.Tensor) -> tf.Tensor:
-        batch = tf.shape(outputs)[0]
-        return tf.reshape(outputs, [batch, *self.event_shape, self.num_parameters])
+    def _elements_of(self, outputs: tf.Tensor) -> tfd.Distribution:
+        shape = [tf.shape(outputs)[0], *self.event_shape, self.num_parameters]
+        return self.elements(tf.reshape(outputs, shape))

@@ -25,18 +25,13 @@ class Gaussian(Elementwise):
 
     def elements(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Gaussians of `[..., 2]`: location and unbounded log-scale."""
-        return tfd.Normal(*_loc_and_scale(parameters))
+        loc, log_scale = tf.unstack(parameters, axis=-1)
+        return tfd.Normal(loc, tf.exp(bounded(log_scale)))
 
     def noise(self, seeds: tf.Tensor) -> tf.Tensor:
         """Standard normal."""
         return random.normal(seeds, self.event_shape, dtype=self.compute_dtype)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def draw(self, elements: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         """Reparameterised: gradients reach the network."""
-        loc, scale = _loc_and_scale(parameters)
-        return loc + scale * noise
-
-
-def _loc_and_scale(parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    loc, log_scale = tf.unstack(parameters, axis=-1)
-    return loc, tf.exp(bounded(log_scale))
+        return elements.loc + elements.scale * noise

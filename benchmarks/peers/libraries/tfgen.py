@@ -10,6 +10,7 @@ import tensorflow as tf
 import tfgen
 from benchmarks.peers.cases import Case, Task
 from benchmarks.peers.libraries.tensorflow import calling_task
+from tfgen import executions
 from tfgen.distributions import Bernoulli, Gaussian, StandardNormal
 from tfgen.networks import MLP
 from zoo import fitting
@@ -61,20 +62,26 @@ def fit_task(case: Case, model: tfgen.GenerativeModel, *, xla: bool) -> Task:
     """Epochs of one `fit`, with the optimiser, pipeline and check of `zoo.train`."""
     rng = np.random.default_rng(0)
     x = rng.random([_STEPS * case.rows, case.features], dtype=np.float32)
+    if case.model == "vae":
+        x = np.round(x).astype(np.uint8)
     steps, between_looks = fitting.plan_steps(_STEPS)
     rate = keras.optimizers.schedules.CosineDecay(1e-4, steps * _EPOCHS)
     model.clip_norm = 1.0
+    model.batch_parts = fitting.plan_parts(steps * _EPOCHS, jit_compile=xla)
     model.compile(
         keras.optimizers.Adam(rate),
         jit_compile=xla,
         steps_per_execution=between_looks,
     )
+    batches = fitting.training_batches(Split(x), case.rows, steps, _EPOCHS, seed=0)
+    if xla:
+        batches = executions.stacked(batches.repeat(), between_looks)
     turns = Turns()
 
     def fit() -> None:
         try:
             model.fit(
-                fitting.training_batches(Split(x), case.rows, steps, _EPOCHS, seed=0),
+                batches,
                 epochs=_EPOCHS,
                 steps_per_epoch=steps,
                 callbacks=[fitting.StopOnFailure(), turns],
