@@ -25,9 +25,10 @@ from zoo.strategies import Devices, Share
 from zoo.streaming import batches as streamed
 
 _MAX_STEPS_PER_EXECUTION = 50
-# From so many on, compiling a step of two parts pays: it takes 0.3 to 3 s more, and
-# saves up to a fifth of each step.
+# From so many steps on, compiling two parts pays: it takes 0.3 to 3 s more, and saves
+# up to a fifth of each step. Beyond so many weights a step would take longer.
 _MANY_STEPS = 10_000
+_FEW_WEIGHTS = 2_000_000
 _EVALUATION_BATCH = 500
 _METRICS = "metrics.csv"
 # One seed of evaluation for all models, so that bounds compare like with like.
@@ -108,7 +109,9 @@ def fit(
     # XLA has no part in sums over devices.
     jit_compile = recipe.jit_compile and devices.count == 1
     model.clip_norm = recipe.clip_norm
-    model.batch_parts = plan_parts(steps * recipe.epochs, jit_compile=jit_compile)
+    model.batch_parts = plan_parts(
+        model, steps * recipe.epochs, jit_compile=jit_compile
+    )
     given, model = model, devices.replicate(model)
     with devices.scope():
         optimizer = keras.optimizers.Adam(
@@ -242,15 +245,19 @@ def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
     return available - available % chosen, chosen
 
 
-def plan_parts(steps: int, *, jit_compile: bool) -> int:
-    """In how many parts to compute a batch: two save time, but take longer to compile.
+def plan_parts(model: GenerativeModel, steps: int, *, jit_compile: bool) -> int:
+    """In how many parts to compute a batch: two where they save time, on CPUs.
+
+    They take longer to compile, and have twice the gradients to add up.
 
     Args:
+        model: The model.
         steps: How many are to come, in all.
         jit_compile: Whether they are compiled by XLA.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
-    return 2 if jit_compile and on_cpu and steps >= _MANY_STEPS else 1
+    pays = steps >= _MANY_STEPS and model.count_params() <= _FEW_WEIGHTS
+    return 2 if jit_compile and on_cpu and pays else 1
 
 
 def training_batches(

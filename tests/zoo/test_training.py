@@ -326,16 +326,17 @@ def test_long_runs_compute_batches_in_parts(options, base, monkeypatch):
     assert rows == [pytest.approx(row, rel=1e-4, abs=1e-9) for row in others]
 
 
-@pytest.mark.parametrize(
-    ("steps", "jit_compile", "gpus", "parts"),
-    [(10_000, True, 0, 2), (9_999, True, 0, 1), (10_000, False, 0, 1)]
-    + [(10_000, True, 1, 1)],
-)
-def test_parts_are_for_many_steps_of_xla_on_cpus(
-    monkeypatch, steps, jit_compile, gpus, parts
-):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [None] * gpus)
-    assert fitting.plan_parts(steps, jit_compile=jit_compile) == parts
+def test_parts_are_for_many_steps_of_small_models_by_xla_on_cpus(monkeypatch):
+    def parts(steps=10_000, weights=2_000_000, gpus=0, *, jit_compile=True):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [0] * gpus)
+        model = SimpleNamespace(count_params=lambda: weights)
+        return fitting.plan_parts(model, steps, jit_compile=jit_compile)
+
+    assert parts() == 2
+    assert parts(steps=9_999) == 1
+    assert parts(weights=2_000_001) == 1
+    assert parts(gpus=1) == 1
+    assert parts(jit_compile=False) == 1
 
 
 def test_looking_more_often_changes_nothing(options, base):

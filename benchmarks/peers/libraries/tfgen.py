@@ -67,7 +67,7 @@ def fit_task(case: Case, model: tfgen.GenerativeModel, *, xla: bool) -> Task:
     steps, between_looks = fitting.plan_steps(_STEPS)
     rate = keras.optimizers.schedules.CosineDecay(1e-4, steps * _EPOCHS)
     model.clip_norm = 1.0
-    model.batch_parts = fitting.plan_parts(steps * _EPOCHS, jit_compile=xla)
+    model.batch_parts = fitting.plan_parts(model, steps * _EPOCHS, jit_compile=xla)
     model.compile(
         keras.optimizers.Adam(rate),
         jit_compile=xla,
