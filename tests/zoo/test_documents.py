@@ -134,6 +134,12 @@ def test_recipes_have_what_their_pages_show(name):
     assert "https://" in text.partition("## References")[2]
 
 
+def test_every_model_is_recommended_for_something():
+    text = (ROOT / "docs" / "which.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\(models/(\w+)\.md\)", text))
+    assert linked == set(registry.names("models"))
+
+
 def test_pictures_are_small():
     sizes = {p.name: p.stat().st_size for p in (ROOT / "docs").rglob("*.png")}
     assert not {name for name, size in sizes.items() if size > 200_000}

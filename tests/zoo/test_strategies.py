@@ -250,6 +250,8 @@ def test_the_manifest_starts_workers_of_one_cluster(tmp_path):
     assert service["spec"]["selector"] == name
     assert policy["spec"]["podSelector"] == {"matchLabels": name}
     assert pod["subdomain"] == service["metadata"]["name"]
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert spec["activeDeadlineSeconds"] > 0
 
     # Its program, with a Python that tells what it is given.
     python = tmp_path / "python"
