@@ -221,18 +221,19 @@ class GenerativeModel(Serializable, keras.Model):
         """In how many parts `fit` computes a batch.
 
         Batches that it does not divide are computed as a whole, and so are those of an
-        objective that looks at a batch as a whole.
+        objective that looks at a batch as a whole. Leave it at 1 for layers that do so:
+        with penalties on their outputs, or statistics of a batch.
         """
         return self._batch_parts
 
     @batch_parts.setter
     def batch_parts(self, value: int) -> None:
-        if value < 1:
+        if value < 1 or value != int(value):
             raise ValueError(
-                "A batch is computed in 1 part or more; received "
+                "A batch is computed in a whole number of parts, 1 or more; received "
                 f"batch_parts={value}. Give 1 for no division, or 2."
             )
-        self._batch_parts = value
+        self._batch_parts = int(value)
         # It was traced with another number.
         self.train_function = None
 

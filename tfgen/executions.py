@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfgen.signatures import Tensors
 
 # Batches of an execution lie side by side in memory. Where they take more than this, a
-# step takes so long that nothing is gained.
+# step takes so long that little is gained. Those of up to four are in memory at once.
 _MOST_BYTES = 2**26
 
 TrainFunction: TypeAlias = Callable[[tf.data.Iterator], Tensors]
@@ -37,7 +37,8 @@ def stacked(batches: tf.data.Dataset, num_steps: int) -> tf.data.Dataset:
         batches: Without an end, as Keras would count the elements of others: tell
             `fit` the steps of an epoch. Those of unknown shapes, and large ones, come
             back as they are.
-        num_steps: Steps of an execution, the same as the model's.
+        num_steps: Steps of an execution, the same as of the model, which is compiled
+            with XLA.
     """
     if num_steps == 1 or not _stackable(batches, num_steps):
         return batches
@@ -90,12 +91,19 @@ def in_one_program(
         return count, run(batches, count)
 
     def train_function(iterator: tf.data.Iterator) -> Tensors:
-        if isinstance(iterator.element_spec, Execution):
+        # What Keras makes of a single batch is no iterator of a data set.
+        if isinstance(getattr(iterator, "element_spec", None), Execution):
             element = iterator.get_next_as_optional()
             if not element.has_value():
                 raise StopIteration
             batches = element.get_value().batches
-            return run(batches, tf.shape(tf.nest.flatten(batches)[0])[0])
+            steps = tf.nest.flatten(batches)[0].shape[0]
+            if steps > num_steps:
+                raise ValueError(
+                    f"Batches are stacked for the model's steps_per_execution, which "
+                    f"is {num_steps}; received stacks of {steps}. Give both the same."
+                )
+            return run(batches, tf.constant(steps))
         if not _stackable(iterator, num_steps):
             return otherwise(iterator)
         count, logs = read_and_run(iterator)
@@ -153,13 +161,15 @@ def in_parts(function: Callable[..., _Rows], num_parts: int, *batch: object) -> 
         num_parts: How many; where they would not be equal, the batch is left whole.
         *batch: Nests of tensors `[rows, ...]`.
     """
-    rows = {tensor.shape[0] for tensor in tf.nest.flatten(batch)}
-    if num_parts == 1 or any(n is None or n % num_parts for n in rows):
+    if num_parts == 1:
         return function(*batch)
-    flat = [tf.split(tensor, num_parts) for tensor in tf.nest.flatten(batch)]
+    flat = tf.nest.flatten(batch)
+    if any(rows is None or rows % num_parts for rows in (t.shape[0] for t in flat)):
+        return function(*batch)
+    split = [tf.split(tensor, num_parts) for tensor in flat]
     parts = [
         function(*tf.nest.pack_sequence_as(batch, tensors))
-        for tensors in zip(*flat, strict=True)
+        for tensors in zip(*split, strict=True)
     ]
     return tf.nest.map_structure(lambda *tensors: tf.concat(tensors, axis=0), *parts)
 

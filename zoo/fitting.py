@@ -246,13 +246,13 @@ def plan_steps(available: int, between_looks: int = 0) -> tuple[int, int]:
 
 
 def plan_parts(model: GenerativeModel, steps: int, *, jit_compile: bool) -> int:
-    """In how many parts to compute a batch: two where they save time, on CPUs.
+    """In how many parts to compute a batch: two where they mostly save time, on CPUs.
 
     They take longer to compile, and have twice the gradients to add up.
 
     Args:
         model: The model.
-        steps: How many are to come, in all.
+        steps: Of the whole run, also those before a stop: it goes on as it began.
         jit_compile: Whether they are compiled by XLA.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")

@@ -47,8 +47,7 @@ def test_what_a_curve_is_held_against_is_measured_unless_it_was(measure):
     assert order == ["maf-43", "vae", "train-rows"]
 
 
-@pytest.mark.parametrize("model", ["maf", "realnvp", "vae"])
-@pytest.mark.parametrize("mode", ["xla", "eager"])
+@pytest.mark.parametrize(("model", "mode"), [("maf", "eager"), ("vae", "xla")])
 def test_our_own_side_trains_in_finite_steps(model, mode):
     case = Case("train", model, features=4, hidden=5, rows=6, num_steps=2)
     task = own.prepare(case, mode)

@@ -185,10 +185,23 @@ def test_an_objective_of_whole_batches_sees_them():
     assert sizes == [6, 3, 3]
 
 
-def test_there_is_no_batch_of_no_parts():
+@pytest.mark.parametrize("parts", [0, 1.5])
+def test_there_are_no_other_numbers_of_parts(parts):
     model = tfgen.DensityModel(tfgen.maf([3], num_steps=1, hidden_units=[8]))
-    with pytest.raises(ValueError, match="1 part or more; received batch_parts=0"):
-        model.batch_parts = 0
+    with pytest.raises(ValueError, match=f"1 or more; received batch_parts={parts}"):
+        model.batch_parts = parts
+
+
+def test_a_batch_alone_is_one_step():
+    model, _, _ = _fit(_batches(), 4, epochs=1)
+    model.train_on_batch(_ROWS[:4])
+    assert model.optimizer.iterations == 11 + 1
+
+
+def test_stacks_of_other_sizes_are_refused():
+    stacked = executions.stacked(_batches().repeat(), 4)
+    with pytest.raises(ValueError, match="is 2; received stacks of 4. Give both"):
+        _fit(stacked, 2, epochs=1, steps_per_epoch=8)
 
 
 def test_sample_weights_reach_the_steps(executed):

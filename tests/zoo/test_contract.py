@@ -20,7 +20,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from export import self_check, warmup
 from export.saved_model import write_saved_model
 from export.warmup import write_warmup
-from tfgen import random
+from tfgen import executions, random
 from zoo import evaluation, registry
 from zoo.data import ContextSpec, DataSet, DataSpec, Split
 from zoo.training import find_recipe
@@ -398,6 +398,23 @@ def test_xla_changes_nothing(name, kind):
         for jit_compile in (True, False)
     ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_objectives_say_whether_rows_depend_on_each_other(case):
+    model = case.model
+    inputs, seeds = model._split_seeds(_inputs(case.data))
+
+    def losses(parts):
+        return executions.in_parts(
+            lambda inputs, seeds: model.objective(model, inputs, seeds, tf.constant(3)),
+            parts,
+            inputs,
+            seeds,
+        )[0]
+
+    whole, parts = losses(1), losses(2)
+    is_close = np.allclose(whole, parts, rtol=1e-5, atol=1e-5)
+    assert is_close is model.objective.rowwise
 
 
 @FEW

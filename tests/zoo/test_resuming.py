@@ -161,6 +161,18 @@ def test_a_run_that_is_killed_again_and_again(
     _assert_equal(tmp_path, base)
 
 
+def test_steps_of_one_program_go_on(options, often, tmp_path, monkeypatch):
+    # Two halves of each batch, and batches that are read ahead.
+    monkeypatch.setattr(fitting, "_MANY_STEPS", 1)
+    fields = {"jit_compile": True, "epochs": 2}
+    train(options(tmp_path / "base", fields))
+    told = options(tmp_path / "run", fields)
+    _killed_after(told, 2)
+    _killed_after(told, 1)
+    train(told)
+    _assert_equal(tmp_path / "run", tmp_path / "base")
+
+
 def test_averaged_weights_go_on(options, often, tmp_path):
     fields = {"weight_averaging": 0.9, "schedule": "constant", "epochs": 2}
     train(options(tmp_path / "base", fields))

@@ -37,7 +37,7 @@ def _quick(monkeypatch):
 
 
 def _train(model_dir):
-    fields = {"epochs": 9, "batch_size": 16, "jit_compile": False}
+    fields = {"epochs": 9, "batch_size": 16, "jit_compile": True}
     return training.run_plan(
         training.plan_run(
             Options(
