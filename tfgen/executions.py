@@ -10,8 +10,10 @@ import tensorflow as tf
 from tfgen.signatures import Tensors
 
 # Batches of an execution lie side by side in memory. Where they take more than this, a
-# step takes so long that little is gained. Those of up to four are in memory at once.
-_MOST_BYTES = 2**26
+# step takes so long that nothing is gained.
+_MOST_BYTES = 2**28
+# Where they are stacked ahead, those of so many executions are in memory at once.
+_AT_ONCE = 4
 
 TrainFunction: TypeAlias = Callable[[tf.data.Iterator], Tensors]
 _Rows = TypeVar("_Rows")
@@ -36,11 +38,11 @@ def stacked(batches: tf.data.Dataset, num_steps: int) -> tf.data.Dataset:
     Args:
         batches: Without an end, as Keras would count the elements of others: tell
             `fit` the steps of an epoch. Those of unknown shapes, and large ones, come
-            back as they are.
+            back as they are: up to some size the model stacks them itself, as it reads.
         num_steps: Steps of an execution, the same as of the model, which is compiled
             with XLA.
     """
-    if num_steps == 1 or not _stackable(batches, num_steps):
+    if num_steps == 1 or not _stackable(batches, _AT_ONCE * num_steps):
         return batches
     groups = batches.batch(num_steps).map(
         lambda *batch: Execution(batch if len(batch) > 1 else batch[0])

@@ -107,8 +107,11 @@ def test_batches_that_cannot_be_stacked_are_left_alone(monkeypatch):
     assert executions.stacked(batches, 1) is batches
     ragged = _batches(drop_remainder=False)
     assert executions.stacked(ragged, 4) is ragged
-    monkeypatch.setattr(executions, "_MOST_BYTES", 4 * 4 * 3 * 4 - 1)
+    size = 4 * 4 * 3 * 4  # Of an execution; there are four in memory.
+    monkeypatch.setattr(executions, "_MOST_BYTES", 4 * size - 1)
     assert executions.stacked(batches, 4) is batches
+    monkeypatch.setattr(executions, "_MOST_BYTES", 4 * size)
+    assert executions.stacked(batches, 4) is not batches
 
 
 def test_stacked_batches_may_end_before_the_steps():
